@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { EngineError } from '../../engine/base/errors.ts';
 import { pictureUrlOf } from '../lib/picture-file.ts';
-import { readText } from '../train/read-text.ts';
+import { readTextFile } from './passages.ts';
 
 export interface RouteModels {
   /** Id of a model that sees. */
@@ -98,7 +98,7 @@ function contentOf(answer: Readonly<Record<string, unknown>>): string {
 
 /** @throws {EngineError} E_USAGE naming a line that is none of these */
 async function readAnswers(file: string): Promise<ReadonlyMap<string, RouteAnswers>> {
-  const text = existsSync(file) ? await readText(file, '--out') : '';
+  const text = existsSync(file) ? await readTextFile(file, 'eval', '--out') : '';
   const lines = text.split('\n').filter((line) => line !== '');
   return new Map(
     lines.map((line, i) => {
