@@ -16,7 +16,7 @@ export function register(program: Command): void {
     .summary('describe a picture on a server')
     .description(
       'Describes a picture (PNG, JPEG, GIF or WebP): what the model sees, where it has eyes, or says of what programs ' +
-        'find in it (`thimble look` prints that).',
+        'find in it.',
     )
     .argument('<picture>', 'file of the picture')
     .option('--url <url>', 'address of the server', DEFAULT_SERVER_URL)

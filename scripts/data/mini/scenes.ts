@@ -156,7 +156,10 @@ export function captionOf(scene: Scene): string {
 
 /** What is answered in the end: without the reasoning before it, and without the columns of a caption. */
 export function answerOf(said: string): string {
-  return said.slice(1 + said.lastIndexOf(':')).trim().replaceAll(/\bat \d+ (?=an? )/g, '');
+  return said
+    .slice(1 + said.lastIndexOf(':'))
+    .trim()
+    .replaceAll(/\bat \d+ (?=an? )/g, '');
 }
 
 const fromLeft = (objects: readonly SceneObject[]): SceneObject[] =>
