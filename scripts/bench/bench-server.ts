@@ -8,6 +8,8 @@ import { withTemporaryFolder } from '../lib/temporary-folder.ts';
 export interface BenchServerOptions extends Pick<ServerOptions, 'vars' | 'inspectorPort'> {
   /** Ids of imported models. */
   readonly models: readonly string[];
+  /** Adds what else R2 has to have, before the server starts. @param persist folder of its state */
+  readonly prepare?: (persist: string) => Promise<void>;
 }
 
 export interface BenchServer {
@@ -18,12 +20,13 @@ export interface BenchServer {
 
 /** Runs `work` with a server in workerd, and closes it after. */
 export async function withBenchServer<T>(
-  { models, ...options }: BenchServerOptions,
+  { models, prepare, ...options }: BenchServerOptions,
   work: (bench: BenchServer) => Promise<T>,
 ): Promise<T> {
   await build();
   return await withTemporaryFolder('bench', async (persist) => {
     for (const id of models) await pushStep(id, persist);
+    await prepare?.(persist);
     const start = () => startServer({ port: 0, host: '127.0.0.1', persist, ...options });
     let server = await start();
     const restart = async () => {

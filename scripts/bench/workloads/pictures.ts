@@ -5,20 +5,17 @@
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
 import { adapterModelId } from '../../../engine/manifest/adapters.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { modelsBucketName, obtainModel, pushStep } from '../../dev/prepare.ts';
-import { startServer, waitUntilReady } from '../../dev/server.ts';
+import { modelsBucketName, obtainModel } from '../../dev/prepare.ts';
 import { openAdapter } from '../../import/open/open-adapter.ts';
 import { KeyClient } from '../../lib/key-client.ts';
 import { pictureUrlOf } from '../../lib/picture-file.ts';
-import { withTemporaryFolder } from '../../lib/temporary-folder.ts';
 import { DEFAULT_IMAGE_ENCODER_ID } from '../../pull/catalogue.ts';
 import { addAdapter, readBase } from '../../push/adapters.ts';
 import { openLocalBucket } from '../../push/local-bucket.ts';
+import { withBenchServer } from '../bench-server.ts';
 import { formatSpread, spread, type Spread } from '../report/statistics.ts';
 import { medianInterval } from './guards.ts';
 
-const HOST = '127.0.0.1';
-const READY_TIMEOUT_MS = 120_000;
 const OCR_ID = 'pp-ocr-v4';
 const ADAPTER_NAME = 'bench';
 const QUESTIONS = ['Describe the picture.', 'What colour is most of it?'] as const;
@@ -56,33 +53,26 @@ export async function benchPictures(
   const helpers =
     adapter === null ? [DEFAULT_IMAGE_ENCODER_ID, OCR_ID] : [DEFAULT_IMAGE_ENCODER_ID];
   for (const id of [model, ...helpers]) await obtainModel(id);
-  return await withTemporaryFolder('pictures', async (persist) => {
-    for (const id of [model, ...helpers]) await pushStep(id, persist);
+  const asked = adapter === null ? model : adapterModelId(model, ADAPTER_NAME);
+  const prepare = async (persist: string): Promise<void> => {
     if (adapter !== null) await addEyes(model, adapter, persist);
-    const asked = adapter === null ? model : adapterModelId(model, ADAPTER_NAME);
-    const vars = { DEFAULT_MODEL: model, WATERMARK_KEY: '' };
-    const server = await startServer({ port: 0, host: HOST, persist, vars });
-    try {
-      await waitUntilReady(server.url, READY_TIMEOUT_MS);
-      const client = new KeyClient(server.url, '');
-      const pairs: [first: number, again: number][] = [];
-      for (const [i, url] of urls.entries()) {
-        note(files[i]!);
-        const pair = [
-          await firstTokenMs(client, asked, url, QUESTIONS[0]),
-          await firstTokenMs(client, asked, url, QUESTIONS[1]),
-        ] as const;
-        if (i > 0) pairs.push([...pair]);
-      }
-      return {
-        ...{ model, route: adapter === null ? 'words' : 'eyes', pictures: pairs.length },
-        firstMs: spread(pairs.map(([first]) => first)),
-        againMs: spread(pairs.map(([, again]) => again)),
-        ratio: medianInterval(pairs.map(([first, again]) => again / first)),
-      };
-    } finally {
-      await server.close();
+  };
+  const vars = { DEFAULT_MODEL: model, WATERMARK_KEY: '' };
+  return await withBenchServer({ models: [model, ...helpers], prepare, vars }, async (bench) => {
+    const client = new KeyClient(bench.server.url, '');
+    const pairs: [first: number, again: number][] = [];
+    for (const [i, url] of urls.entries()) {
+      note(files[i]!);
+      const first = await firstTokenMs(client, asked, url, QUESTIONS[0]);
+      const again = await firstTokenMs(client, asked, url, QUESTIONS[1]);
+      if (i > 0) pairs.push([first, again]);
     }
+    return {
+      ...{ model, route: adapter === null ? 'words' : 'eyes', pictures: pairs.length },
+      firstMs: spread(pairs.map(([first]) => first)),
+      againMs: spread(pairs.map(([, again]) => again)),
+      ratio: medianInterval(pairs.map(([first, again]) => again / first)),
+    };
   });
 }
 

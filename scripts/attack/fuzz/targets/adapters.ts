@@ -19,7 +19,8 @@ const CONFIG: ModelConfig = {
   ...{ normEps: 1e-6, ropeTheta: 10_000, ropePairing: 'adjacent', ropeDim: 8 },
   ...{ ropeScaling: { kind: 'none' }, tiedHead: true },
 };
-const BASE = { architecture: 'llama', config: CONFIG };
+/** A decoder that is as small as it may be. */
+export const BASE = { architecture: 'llama', config: CONFIG };
 
 const SEED: Adapter = {
   ...{ rank: 2, alpha: 4, scale: 2, activation: [3, 4], baseName: 'base' },

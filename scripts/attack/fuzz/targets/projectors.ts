@@ -2,27 +2,21 @@
 import { encodeEyes, readEyes } from '../../../../engine/adapters/eyes.ts';
 import { readTower, type TowerBase, towerBaseHash } from '../../../../engine/adapters/tower.ts';
 import type { EyesFacts, TowerFacts } from '../../../../engine/manifest/adapters.ts';
-import type { ModelConfig } from '../../../../engine/manifest/manifest.ts';
 import type { EyesTensors } from '../../../../engine/model/vision/projector.ts';
 import type { FuzzTarget, FuzzTargets } from '../fuzz-target.ts';
 import { mutateBytes, mutateJson } from '../mutate.ts';
 import type { Random } from '../random.ts';
+import { BASE } from './adapters.ts';
 
-const SIZES = { grid: 2, nFeature: 4, nHidden: 4, nEmbd: 8, normEps: 1e-5 } as const;
+const SIZES = { grid: 2, nFeature: 4, nHidden: 4, nEmbd: 16, normEps: 1e-5 } as const;
 const SHA256 = 'a'.repeat(64);
 const FACTS: EyesFacts = {
   ...{ ...SIZES, encoder: 'e', encoderSha256: SHA256, beginId: 1, endId: 2 },
 };
-const CONFIG: ModelConfig = {
-  ...{ nLayer: 1, nEmbd: 8, nHead: 1, nKvHead: 1, headDim: 8, nFf: 8, nVocab: 32, nCtx: 64 },
-  ...{ normEps: 1e-6, ropeTheta: 10_000, ropePairing: 'adjacent', ropeDim: 8 },
-  ...{ ropeScaling: { kind: 'none' }, tiedHead: true },
-};
-const EYES_BASE = { architecture: 'llama', config: CONFIG };
 const TOWER_BASE: TowerBase = {
   ...{ id: 'texts', architecture: 'bert' },
   config: {
-    ...{ nLayer: 1, nEmbd: 8, nHead: 1, nFf: 8, nVocab: 32, nCtx: 64, maxTokens: 64 },
+    ...{ nLayer: 1, nEmbd: 16, nHead: 1, nFf: 8, nVocab: 32, nCtx: 64, maxTokens: 64 },
     ...{ nTokenType: 0, normEps: 1e-6, pooling: 'mean', normalize: true },
     ...{ queryPrefix: '', documentPrefix: '' },
   },
@@ -38,9 +32,9 @@ const TENSORS: EyesTensors = {
   deviation: new Float32Array(4).fill(1),
   hidden: new Uint16Array(16).fill(0x3c00),
   hiddenBias: new Float32Array(4),
-  out: new Uint16Array(32).fill(0x3c00),
-  positions: new Float32Array(32),
-  gain: new Float32Array(8).fill(1),
+  out: new Uint16Array(64).fill(0x3c00),
+  positions: new Float32Array(64),
+  gain: new Float32Array(16).fill(1),
 };
 
 export const projectorTargets: FuzzTargets = async () => {
@@ -49,7 +43,7 @@ export const projectorTargets: FuzzTargets = async () => {
   const textSha256 = await towerBaseHash(TOWER_BASE);
   const tower: TowerFacts = { ...projector, text: TOWER_BASE.id, textSha256, scale: 10 };
   return [
-    ...both('eyes', FACTS, (config, bytes) => readEyes(config, bytes, EYES_BASE)),
+    ...both('eyes', FACTS, (config, bytes) => readEyes(config, bytes, BASE)),
     ...both('tower', tower, (config, bytes) => readTower(config, bytes, TOWER_BASE)),
   ];
 

@@ -55,8 +55,9 @@ export async function speakDigits(models: string, cache: string): Promise<Record
   for (const voice of VOICES) {
     const folder = join(models, voice);
     if (!existsSync(folder)) continue;
-    const spoken = await speak(voice, folder, wanted, join(cache, `digits-${voice}.f32`));
-    for (let i = 0; i < N_EACH; i++) recordings.push(narrowed(spoken[i % spoken.length]!));
+    const file = join(cache, `digits-${voice}.f32`);
+    const spoken = (await speak(voice, folder, wanted, file)).map(narrowed);
+    for (let i = 0; i < N_EACH; i++) recordings.push(spoken[i % spoken.length]!);
   }
   return recordings;
 }
