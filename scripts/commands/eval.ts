@@ -14,6 +14,7 @@ import { DEFAULT_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
+import { addBiasCommand, BIAS_EXAMPLES } from './eval-bias.ts';
 import { addCaptionsCommand, CAPTIONS_EXAMPLES } from './eval-captions.ts';
 import { addExtractionCommand, EXTRACTION_EXAMPLES } from './eval-extraction.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
@@ -47,7 +48,7 @@ export function register(program: Command): void {
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
         ...[TRANSLATION_EXAMPLES, EXTRACTION_EXAMPLES, PERSONA_EXAMPLES, CAPTIONS_EXAMPLES],
-        ...[SPACE_EXAMPLES, PICTURES_EXAMPLES],
+        ...[SPACE_EXAMPLES, PICTURES_EXAMPLES, BIAS_EXAMPLES],
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -92,6 +93,7 @@ export function register(program: Command): void {
   addCaptionsCommand(command);
   addSpaceCommand(command);
   addPicturesCommand(command);
+  addBiasCommand(command);
 }
 
 interface PerplexityFlags {

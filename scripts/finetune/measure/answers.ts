@@ -44,6 +44,24 @@ export async function loadWithAdapter(
   return local;
 }
 
+/** Runs `work` with the adapter in the engine. */
+export async function withAdapter<T>(
+  engine: Pick<LocalModel['engine'], 'useAdapter'>,
+  { rank, scale, pairs, activation }: Adapter,
+  work: (use: AdapterUse) => Promise<T>,
+): Promise<T> {
+  const use: AdapterUse = { id: 'measured', activation };
+  const release = await engine.useAdapter({
+    ...{ id: use.id, file: null },
+    load: () => Promise.resolve({ id: use.id, rank, scale, pairs }),
+  });
+  try {
+    return await work(use);
+  } finally {
+    release();
+  }
+}
+
 export class Answerer {
   readonly #local: LocalModel;
   readonly #encoder: RowEncoder;
@@ -55,21 +73,8 @@ export class Answerer {
     this.#signal = signal;
   }
 
-  /** Runs `work` with the adapter in the engine. */
-  async withAdapter<T>(
-    { rank, scale, pairs, activation }: Adapter,
-    work: (use: AdapterUse) => Promise<T>,
-  ): Promise<T> {
-    const use: AdapterUse = { id: 'measured', activation };
-    const release = await this.#local.engine.useAdapter({
-      ...{ id: use.id, file: null },
-      load: () => Promise.resolve({ id: use.id, rank, scale, pairs }),
-    });
-    try {
-      return await work(use);
-    } finally {
-      release();
-    }
+  withAdapter<T>(adapter: Adapter, work: (use: AdapterUse) => Promise<T>): Promise<T> {
+    return withAdapter(this.#local.engine, adapter, work);
   }
 
   /** Answers to all items, in their order. @throws {EngineError} E_ABORTED */
