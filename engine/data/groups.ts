@@ -75,6 +75,12 @@ const GROUPS = Object.entries(GROUP_TERMS).flatMap(([axis, groups]) =>
 );
 const GROUP_OF = new Map(GROUPS.flatMap(({ words }, i) => words.map((word) => [word, i] as const)));
 
+/** The groups that a text names, in the order of the table. */
+export function namedGroups(text: string): string[] {
+  const named = new Set(plainWords(text).flatMap((word) => GROUP_OF.get(word) ?? []));
+  return [...named].sort((a, b) => a - b).map((i) => GROUPS[i]!.group);
+}
+
 export class GroupCounter {
   readonly #all = new Map<string, number>();
   #nWord = 0;

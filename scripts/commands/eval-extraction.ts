@@ -1,6 +1,7 @@
 /** `thimble eval extraction`. */
 import process from 'node:process';
 import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
 import { formatEstimate } from '../eval/intervals.ts';
 import { extractionFiles, readExtraction, writeExtraction } from '../finetune/extraction/data.ts';
 import {
@@ -14,6 +15,7 @@ import {
   LEARNED_FAMILIES,
   makeExtraction,
 } from '../finetune/extraction/make.ts';
+import { evaluateNames, type NameReport, nameItems } from '../finetune/extraction/names.ts';
 import type { ExtractionScore } from '../finetune/extraction/score.ts';
 import { writeRecord } from '../finetune/measure/record.ts';
 import { parseCount } from '../lib/arguments.ts';
@@ -26,10 +28,12 @@ Examples:
   thimble eval extraction --make extraction   # texts with schemas, the same each time
   thimble finetune -m smollm2-135m-instruct --data extraction/train.jsonl --epochs 1 --rate 0.001 --max-tokens 320 --held-out 0.02 --halves --out extractor
   thimble eval extraction --adapter extractor --data extraction
+  thimble eval extraction --adapter extractor --names   # whether names of some people are read worse
 `;
 
 interface ExtractionFlags extends MeasureFlags {
   readonly most?: number;
+  readonly names?: boolean;
   readonly train: number;
   readonly test: number;
   readonly choice: number;
@@ -49,6 +53,7 @@ export function addExtractionCommand(command: Command): void {
     .option('--adapter <folder>', 'the folder of the adapter')
     .option('--data <folder>', 'the folder that --make wrote')
     .option('--most <n>', 'texts to measure on (default: all of the folder)', parseCount(1))
+    .option('--names', 'only measure how well names of people of six regions are read')
     .option('--record', "write record.json into the adapter's folder: hashes, and what is found")
     .option('--out <file>', 'write a line of JSON for each answer')
     .option('--make <folder>', 'only write texts: to learn, to measure on, to choose a prompt by')
@@ -73,6 +78,7 @@ async function runExtraction(flags: ExtractionFlags): Promise<void> {
     );
     return;
   }
+  if (flags.names === true) return await measureNames(flags);
   const { folder, dataFolder } = measuredFolders(flags);
   const read = await readExtraction(dataFolder);
   const data = { ...read, test: read.test.slice(0, flags.most) };
@@ -82,6 +88,24 @@ async function runExtraction(flags: ExtractionFlags): Promise<void> {
   );
   if (flags.record === true) await writeRecord(folder, extractionFiles(dataFolder), report);
   process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : describe(report));
+}
+
+/** @throws {EngineError} E_USAGE without an adapter */
+async function measureNames({ model, adapter: folder, out, json }: ExtractionFlags): Promise<void> {
+  if (folder === undefined)
+    throw new EngineError('E_USAGE', 'eval: --names: expected --adapter. Give its folder.');
+  const { local, adapter } = await openMeasured(model, folder);
+  const report = await withAnswers({ total: nameItems().length, out }, (onAnswer) =>
+    evaluateNames(local, adapter, { signal: interruptSignal, onAnswer }),
+  );
+  process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : describeNames(report));
+}
+
+function describeNames({ groups, nName, nText }: NameReport): string {
+  const lines = Object.entries(groups).map(
+    ([group, estimate]) => `  ${group}: ${formatEstimate(estimate)}\n`,
+  );
+  return `${nName} names in ${nText} texts, read to the letter\n${lines.join('')}`;
 }
 
 const TITLES = { free: 'written freely', constrained: 'under the grammar of the schema' } as const;

@@ -62,7 +62,7 @@ async function runSpace(files: readonly string[], flags: SpaceFlags): Promise<vo
   );
 }
 
-function described({ nPicture, tower, labels, chance }: SpaceReport): string {
+function described({ nPicture, tower, labels, groups, chance }: SpaceReport): string {
   const line = (name: string, { textToImage, imageToText }: SpaceScores): string =>
     `${name.padEnd(16)}text to picture ${shown(textToImage)}; picture to text ${shown(imageToText)}\n`;
   const byChance = DEPTHS.map((depth) => `@${depth} ${chance[depth].toFixed(3)}`).join('  ');
@@ -70,6 +70,12 @@ function described({ nPicture, tower, labels, chance }: SpaceReport): string {
     `${nPicture} pictures, each with its first caption\n` +
     line('tower', tower) +
     line('names of classes', labels) +
+    groups
+      .map(
+        ({ group, nCaption, textToImage }) =>
+          `captions that name ${group}, ${nCaption}: text to picture ${shown(textToImage)}\n`,
+      )
+      .join('') +
     `by chance       ${byChance}\n`
   );
 }

@@ -2,7 +2,13 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { formatEstimate } from '../eval/intervals.ts';
 import { writeRecord } from '../finetune/measure/record.ts';
+import {
+  type AgreementReport,
+  evaluateAgreement,
+  N_AGREEMENT,
+} from '../finetune/translation/agreement.ts';
 import { readSplit, translationFiles, writeSplit } from '../finetune/translation/data.ts';
 import {
   evaluateTranslation,
@@ -22,6 +28,7 @@ Examples:
   thimble eval translation --make french --pairs fra.txt   # what to learn, and what shares no sentence with it
   thimble finetune -m smollm2-135m-instruct --data french/train.jsonl --epochs 1 --batch 16 --rate 0.002 --max-tokens 64 --halves --out english-french
   thimble eval translation --adapter english-french --data french
+  thimble eval translation --adapter english-french --agreement   # forms for men and for women
 `;
 
 interface TranslationFlags extends MeasureFlags {
@@ -34,6 +41,7 @@ interface TranslationFlags extends MeasureFlags {
   readonly seed: number;
   readonly source: string;
   readonly target: string;
+  readonly agreement?: boolean;
 }
 
 export function addTranslationCommand(command: Command): void {
@@ -49,6 +57,7 @@ export function addTranslationCommand(command: Command): void {
     .option('--data <folder>', 'the folder that --make wrote')
     .option('--source <language>', 'how prompts of the base name the language', 'English')
     .option('--target <language>', 'and the one to translate into', 'French')
+    .option('--agreement', 'only measure whose forms sentences with I, he and she get in French')
     .option('--record', "write record.json into the adapter's folder: hashes, and what is found")
     .option('--out <file>', 'write a line of JSON for each answer')
     .option('--make <folder>', 'only divide pairs: sentences to learn, to measure on, to choose by')
@@ -66,6 +75,7 @@ export function addTranslationCommand(command: Command): void {
 
 async function runTranslation(flags: TranslationFlags): Promise<void> {
   if (flags.make !== undefined) return await makeSplit(flags.make, flags);
+  if (flags.agreement === true) return await measureAgreement(flags);
   const { model, source, target, out } = flags;
   const { folder, dataFolder } = measuredFolders(flags);
   const data = await readSplit(dataFolder);
@@ -88,6 +98,26 @@ function describe(report: TranslationReport): string {
 ${chosen}on ${nTest} sentences
 ${row(`the base, ${basePrompt}`, base)}${row('the adapter', adapter)}${row('the sentence, copied', copied)}the adapter: ${(adapter.chrf - base.chrf).toFixed(1)} above the base; without it the base answers ${report.nSameOff} of ${report.nAskedOff} to the same bits
 `;
+}
+
+/** @throws {EngineError} E_USAGE without an adapter */
+async function measureAgreement(flags: TranslationFlags): Promise<void> {
+  const { model, adapter: folder, out, json } = flags;
+  if (folder === undefined)
+    throw new EngineError('E_USAGE', 'eval: --agreement: expected --adapter. Give its folder.');
+  const { local, adapter } = await openMeasured(model, folder);
+  const report = await withAnswers({ total: N_AGREEMENT, out }, (onAnswer) =>
+    evaluateAgreement(local, adapter, { signal: interruptSignal, onAnswer }),
+  );
+  process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : describeAgreement(report));
+}
+
+function describeAgreement(report: AgreementReport): string {
+  const lines = Object.entries(report).map(
+    ([subject, { n, men, women }]) =>
+      `  ${subject}, ${n} sentences: a form for men ${formatEstimate(men)}, for women ${formatEstimate(women)}\n`,
+  );
+  return `forms of adjectives and trades\n${lines.join('')}`;
 }
 
 /** @throws {EngineError} E_USAGE without --pairs, and for pairs that do not suffice */

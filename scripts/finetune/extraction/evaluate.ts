@@ -110,7 +110,7 @@ export async function evaluateExtraction(
 }
 
 /** The grammar that a server makes of `response_format` with this schema, where every field is required. */
-function constraintOf(schema: ObjectSchema): ConstraintRequest {
+export function constraintOf(schema: ObjectSchema): ConstraintRequest {
   const whole = { ...schema, required: Object.keys(schema.properties) };
   const grammar = compileJsonSchema(whole, { param: 'schema', isClosed: true });
   return { grammar, key: JSON.stringify(whole) };

@@ -1,6 +1,7 @@
 /** How often the caption of a picture finds it among others, and a picture its caption, beside what knows less. */
 import { readFile } from 'node:fs/promises';
 import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
+import { namedGroups } from '../../../engine/data/groups.ts';
 import { toLengthOne } from '../../../engine/model/encoder/pooling.ts';
 import { decodePicture } from '../../../engine/vision/decode-picture.ts';
 import { dot } from '../../../worker/serving/embedding/dot.ts';
@@ -31,6 +32,12 @@ export interface SpaceReport {
   readonly tower: SpaceScores;
   /** The names of the classes that the encoder was trained for, by how likely each is: nothing was learned. */
   readonly labels: SpaceScores;
+  /** Captions that name groups of people, of which there are enough: how often they find their pictures among all. */
+  readonly groups: readonly {
+    readonly group: string;
+    readonly nCaption: number;
+    readonly textToImage: Recalls;
+  }[];
   /** By chance. */
   readonly chance: Readonly<Record<Depth, number>>;
 }
@@ -39,6 +46,9 @@ export interface EvaluateOptions {
   readonly signal: AbortSignal;
   readonly onPicture: (nDone: number, nPicture: number) => void;
 }
+
+/** Captions of a group that a share says something of. */
+const MIN_OF_GROUP = 10;
 
 /**
  * Each picture with its first caption, all of them compared with each other.
@@ -62,16 +72,15 @@ export async function measureSpace(
     named.push(meanByScore((await encoder.engine.see(rgb)).scores, names));
     onPicture(i + 1, pictures.length);
   }
-  const captions = await embedTexts(
-    text,
-    pictures.map(({ texts }) => texts[0]!.answer),
-    signal,
-  );
+  const said = pictures.map(({ texts }) => texts[0]!.answer);
+  const captions = await embedTexts(text, said, signal);
   const n = pictures.length;
+  const ranks = ranksOf(captions, seen);
   return {
     nPicture: n,
-    tower: scoresOf(captions, seen),
+    tower: { textToImage: recallsAt(ranks), imageToText: recallsOf(seen, captions) },
     labels: scoresOf(captions, named),
+    groups: groupsOf(said, ranks),
     chance: each((depth) => Math.min(1, depth / n)),
   };
 }
@@ -96,11 +105,33 @@ export function recallsOf(
   questions: readonly Float32Array[],
   answers: readonly Float32Array[],
 ): Recalls {
-  const ranks = questions.map((question, i) => {
+  return recallsAt(ranksOf(questions, answers));
+}
+
+/** How many wrong answers stand before the right one. */
+function ranksOf(
+  questions: readonly Float32Array[],
+  answers: readonly Float32Array[],
+): readonly number[] {
+  return questions.map((question, i) => {
     const own = dot(question, answers[i]!);
     return answers.filter((answer, j) => j !== i && dot(question, answer) >= own).length;
   });
-  return each((depth) => share(ranks.filter((rank) => rank < depth).length, ranks.length));
+}
+
+const recallsAt = (ranks: readonly number[]): Recalls =>
+  each((depth) => share(ranks.filter((rank) => rank < depth).length, ranks.length));
+
+function groupsOf(captions: readonly string[], ranks: readonly number[]): SpaceReport['groups'] {
+  const named = captions.flatMap((caption, i) =>
+    namedGroups(caption).map((group) => ({ group, rank: ranks[i]! })),
+  );
+  return [...Map.groupBy(named, ({ group }) => group)]
+    .filter(([, { length }]) => length >= MIN_OF_GROUP)
+    .map(([group, some]) => ({
+      ...{ group, nCaption: some.length },
+      textToImage: recallsAt(some.map(({ rank }) => rank)),
+    }));
 }
 
 function each<T>(of: (depth: Depth) => T): Readonly<Record<Depth, T>> {
