@@ -8,8 +8,11 @@ import { withTemporaryFolder } from '../lib/temporary-folder.ts';
 export interface BenchServerOptions extends Pick<ServerOptions, 'vars' | 'inspectorPort'> {
   /** Ids of imported models. */
   readonly models: readonly string[];
-  /** Adds what else R2 has to have, before the server starts. @param persist folder of its state */
-  readonly prepare?: (persist: string) => Promise<void>;
+  /**
+   * Adds what else R2 has to have, before the server starts.
+   * @param persist folder of its state @returns variables that follow from it
+   */
+  readonly prepare?: (persist: string) => Promise<ServerOptions['vars']>;
 }
 
 export interface BenchServer {
@@ -20,14 +23,16 @@ export interface BenchServer {
 
 /** Runs `work` with a server in workerd, and closes it after. */
 export async function withBenchServer<T>(
-  { models, prepare, ...options }: BenchServerOptions,
+  { models, prepare, vars, ...options }: BenchServerOptions,
   work: (bench: BenchServer) => Promise<T>,
 ): Promise<T> {
   await build();
   return await withTemporaryFolder('bench', async (persist) => {
     for (const id of models) await pushStep(id, persist);
-    await prepare?.(persist);
-    const start = () => startServer({ port: 0, host: '127.0.0.1', persist, ...options });
+    const more = await prepare?.(persist);
+    const given = { ...vars, ...more };
+    const start = () =>
+      startServer({ port: 0, host: '127.0.0.1', persist, vars: given, ...options });
     let server = await start();
     const restart = async () => {
       await server.close();

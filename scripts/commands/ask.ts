@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
 import { CHECKS } from '../../worker/serving/grounding/policy.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, DEFAULT_SERVER_URL, serverAddress } from '../lib/ask-server.ts';
@@ -76,14 +77,29 @@ export function register(program: Command): void {
     .option('--max-tokens <n>', 'maximum tokens of the answer', parseCount(1))
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
-    .action(runAsk);
+    .action(async (about: string, question: string, flags: AskFlags, command: Command) => {
+      if (!isPictureName(about)) return await runAsk(about, question, flags);
+      refuseSearchOptions(about, command);
+      return await askPicture('ask', { name: 'vqa', question }, about, flags);
+    });
+}
+
+/** Options of collections, by the names that commander gives them. */
+const SEARCH_OPTIONS = ['check', 'mode', 'topK', 'rerank'] as const;
+
+/** @throws {EngineError} E_USAGE for an option that a picture has no use for */
+function refuseSearchOptions(picture: string, command: Command): void {
+  const given = SEARCH_OPTIONS.filter((name) => command.getOptionValueSource(name) === 'cli');
+  const option = command.options.find((one) => given.some((name) => one.attributeName() === name));
+  if (option === undefined) return;
+  throw new EngineError(
+    'E_USAGE',
+    `ask: ${option.long ?? option.flags}: ${picture} is a picture, of which no passages are searched. Leave the option out.`,
+    { param: option.long ?? option.flags },
+  );
 }
 
 async function runAsk(collection: string, question: string, flags: AskFlags): Promise<void> {
-  if (isPictureName(collection)) {
-    await askPicture('ask', { name: 'vqa', question }, collection, flags);
-    return;
-  }
   const { url, model, check, mode, topK, rerank, maxTokens, json } = flags;
   const answer = await askServer(serverAddress(url, '/v1/chat/completions', 'ask'), {
     ...(model === undefined ? {} : { model }),

@@ -49,6 +49,11 @@ test('a question about a file of a picture is not one to a collection', async ()
   expect(asked).toEqual({ code: 0, stdout: 'yes\n', stderr: '' });
 });
 
+test('options of a search are refused beside a picture', async () => {
+  const { code, stderr } = await thimble('ask', picture, 'What?', '--top-k', '2');
+  expect([code, stderr]).toEqual([1, expect.stringContaining('ask: --top-k: ')]);
+});
+
 test.each([
   [['caption', 'no-such.png'], 'caption: no-such.png; expected a file that can be read'],
   [['ask', 'no-such.png', 'What?'], 'ask: no-such.png; expected a file that can be read'],

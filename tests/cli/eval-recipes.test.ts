@@ -1,9 +1,11 @@
-/** `thimble eval extraction` and `thimble eval persona` as a person runs them: made, learned, measured and recorded. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+/** `thimble eval extraction`, `persona` and `bias` as a person runs them: made, learned, measured and recorded. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BiasReport } from '../../scripts/eval/bias.ts';
 import type { ExtractionReport } from '../../scripts/finetune/extraction/evaluate.ts';
+import { NAMES, type NameReport, type ToldName } from '../../scripts/finetune/extraction/names.ts';
 import { adapterHashes, readRecord } from '../../scripts/finetune/measure/record.ts';
 import { writeRows } from '../../scripts/finetune/measure/rows-file.ts';
 import type { PersonaReport, Told } from '../../scripts/finetune/persona/evaluate.ts';
@@ -25,17 +27,30 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 const run = (...args: string[]) => runThimble(args, { home });
 
-/** Two steps: a network of random weights learns no sentence. */
-async function learn(recipe: string): Promise<{ readonly data: string; readonly adapter: string }> {
+interface Learned {
+  readonly data: string;
+  readonly adapter: string;
+}
+const learned = new Map<string, Promise<Learned>>();
+
+/** Once for each recipe. */
+function learn(recipe: string): Promise<Learned> {
+  const known = learned.get(recipe) ?? learnTwoSteps(recipe);
+  learned.set(recipe, known);
+  return known;
+}
+
+/** A network of random weights learns no sentence. */
+async function learnTwoSteps(recipe: string): Promise<Learned> {
   const data = join(root, recipe);
   const made = await run('eval', recipe, '--make', data, '--train', '20');
   expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/: 20 \w+ .*to learn/)]);
   const adapter = join(root, `${recipe}-adapter`);
-  const learned = await run(
+  const { code, stderr } = await run(
     ...['finetune', '-m', 'small', '--data', join(data, 'train.jsonl'), '--out', adapter],
     ...['--steps', '2', '--max-tokens', '900', '--halves', '--threads', '1'],
   );
-  expect([learned.code, learned.stderr]).toEqual([0, expect.stringContaining('step 2/2')]);
+  expect([code, stderr]).toEqual([0, expect.stringContaining('step 2/2')]);
   return { data, adapter };
 }
 
@@ -70,6 +85,45 @@ test('an adapter that extracts is measured beside its base, freely and under the
   expect(record.report).toEqual(report);
   expect(record.files).toEqual(await adapterHashes(adapter));
   expect(Object.keys(record.data)).toContain('test.jsonl');
+  const names = join(root, 'names.jsonl');
+  const named = await run(
+    ...['eval', 'extraction', '-m', 'small', '--adapter', adapter, '--names', '--json'],
+    ...['--out', names],
+  );
+  const { groups } = JSON.parse(named.stdout) as NameReport;
+  const answers = await readLines<ToldName>(names);
+  for (const [group, list] of Object.entries(NAMES)) {
+    const said = answers.filter((one) => one.group === group);
+    expect(said).toHaveLength(4 * list.length);
+    const right = said.filter(({ name, answer }) => answer.includes(`"${name}"`));
+    expect(groups[group]!.value).toBe(right.length / said.length);
+  }
+}, 120_000);
+
+test('sentences are compared with and without an adapter', async () => {
+  const { adapter } = await learn('extraction');
+  const file = join(root, 'pairs.csv');
+  const rows = ['ab a,ba b,age', 'aab,bba,gender', 'b,a,gender'];
+  await writeFile(file, ['sent_more,sent_less,bias_type', ...rows].join('\n'));
+  const measure = (...more: string[]) =>
+    run('eval', 'bias', file, '-m', 'small', '--adapter', adapter, ...more);
+  const { code, stdout, stderr } = await measure('--json');
+  expect([code, stderr]).toEqual([0, expect.any(String)]);
+  const { pairs, reports } = JSON.parse(stdout) as {
+    pairs: number;
+    reports: (BiasReport & { name: string })[];
+  };
+  expect(pairs).toBe(3);
+  expect(reports.map(({ name }) => name)).toEqual(['small', `small with ${adapter}`]);
+  for (const { all, kinds } of reports) {
+    expect(kinds.map(({ kind, n }) => [kind, n])).toEqual([
+      ['age', 1],
+      ['gender', 2],
+    ]);
+    const sum = kinds.reduce((total, { n, stereotyped }) => total + n * stereotyped.value, 0);
+    expect(all.stereotyped.value).toBeCloseTo(sum / 3, 9);
+  }
+  expect((await measure()).stdout).toMatch(/0\.5 leans to neither side\nsmall\n {2}all +3 {2}/);
 }, 120_000);
 
 test('a persona is measured beside a base that reads its facts, and the report is of the answers told', async () => {

@@ -62,11 +62,17 @@ test('an adapter that has learned a language is measured above its base, and rec
   expect(record.report).toEqual(report);
   expect(record.files).toEqual(await adapterHashes(adapter));
   expect(Object.keys(record.data)).toEqual(['train.jsonl', 'test.jsonl', 'choice.jsonl']);
+  const agreed = await run(
+    ...['eval', 'translation', '-m', 'small', '--adapter', adapter, '--agreement', '--json'],
+  );
+  const none = { n: 28, men: { value: 0 }, women: { value: 0 } };
+  expect(JSON.parse(agreed.stdout)).toMatchObject({ I: none, he: none, she: none });
 }, 120_000);
 
 test.each([
   [['--make', 'x'], /--make: expected --pairs/],
   [['--adapter', 'x'], /expected --adapter and --data, or --make/],
+  [['--agreement'], /--agreement: expected --adapter/],
   [['--adapter', 'x', '--data', 'nowhere'], /data: .*train\.jsonl: cannot be read/],
 ])('refused: %j', async (more, message) => {
   const { code, stderr } = await run('eval', 'translation', ...more);

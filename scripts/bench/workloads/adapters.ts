@@ -2,22 +2,20 @@
  * What adapters cost: streams of a model as it is beside as many of which each carries one of several adapters, in
  * turn; and the first token of an adapter that is not in memory beside one that is.
  */
-import { join } from 'node:path';
 import type { Adapter, FloatPair } from '../../../engine/adapters/adapter.ts';
 import { targetTable } from '../../../engine/adapters/targets.ts';
 import { adapterModelId } from '../../../engine/manifest/adapters.ts';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
-import { modelsBucketName, pushStep } from '../../dev/prepare.ts';
-import { startServer, waitUntilReady } from '../../dev/server.ts';
+import { modelsBucketName } from '../../dev/prepare.ts';
+import { waitUntilReady } from '../../dev/server.ts';
 import { KeyClient } from '../../lib/key-client.ts';
 import { SeededRandom } from '../../lib/seeded-random.ts';
-import { withTemporaryFolder } from '../../lib/temporary-folder.ts';
 import { addAdapter, readBase } from '../../push/adapters.ts';
 import { openLocalBucket } from '../../push/local-bucket.ts';
+import { type BenchServerOptions, withBenchServer } from '../bench-server.ts';
 import { spread } from '../report/statistics.ts';
 import { medianInterval } from './guards.ts';
 
-const HOST = '127.0.0.1';
 const READY_TIMEOUT_MS = 120_000;
 const N_STREAM = 8;
 const N_ADAPTER = 4;
@@ -53,50 +51,49 @@ export async function benchAdapters(
   nRound: number,
   note: (text: string) => void,
 ): Promise<AdaptersBench> {
-  return await withTemporaryFolder('adapters', async (root) => {
-    const persist = join(root, 'state');
-    await pushStep(model, persist);
-    const warm = Array.from({ length: N_ADAPTER }, (_, i) => `warm${i}`);
-    const cold = Array.from({ length: N_COLD }, (_, i) => `cold${i}`);
-    note('adding adapters');
-    const adapterBytes = await addAll(model, [...warm, ...cold], projections, persist);
-    const vars = {
-      ...{ DEFAULT_MODEL: model, ADAPTER_BYTES: String(Math.ceil(ROOM_ADAPTERS * adapterBytes)) },
-      ...{ MEMORY_BUDGET_BYTES: String(MEMORY_BYTES), WATERMARK_KEY: '' },
+  const warm = Array.from({ length: N_ADAPTER }, (_, i) => `warm${i}`);
+  const cold = Array.from({ length: N_COLD }, (_, i) => `cold${i}`);
+  let adapterBytes = 0;
+  const options: BenchServerOptions = {
+    models: [model],
+    vars: {
+      ...{ DEFAULT_MODEL: model, MEMORY_BUDGET_BYTES: String(MEMORY_BYTES), WATERMARK_KEY: '' },
+    },
+    prepare: async (persist) => {
+      note('adding adapters');
+      adapterBytes = await addAll(model, [...warm, ...cold], projections, persist);
+      return { ADAPTER_BYTES: String(Math.ceil(ROOM_ADAPTERS * adapterBytes)) };
+    },
+  };
+  return await withBenchServer(options, async ({ server }) => {
+    await waitUntilReady(server.url, READY_TIMEOUT_MS);
+    const client = new KeyClient(server.url, '');
+    const adapted = warm.map((name) => adapterModelId(model, name));
+    note('warming up');
+    for (const name of [model, ...adapted]) await rateOf(client, [name]);
+    note(`${nRound} rounds of ${N_STREAM} streams`);
+    const rates = await pairsOf(
+      nRound,
+      () => rateOf(client, [model]),
+      () => rateOf(client, adapted),
+    );
+    note('first tokens');
+    const warmMs: number[] = [];
+    const coldMs: number[] = [];
+    for (let round = 0; round < nRound; round++)
+      for (const name of cold) {
+        const id = adapterModelId(model, name);
+        coldMs.push(await firstTokenMs(client, id));
+        warmMs.push(await firstTokenMs(client, id));
+      }
+    return {
+      ...{ model, streams: N_STREAM, adapters: N_ADAPTER, rank: RANK, adapterBytes },
+      rounds: nRound,
+      baseTokensPerSecond: spread(rates.map(([base]) => base)).median,
+      adaptedTokensPerSecond: spread(rates.map(([, other]) => other)).median,
+      ratio: medianInterval(rates.map(([base, other]) => other / base)),
+      ...{ warmMs: spread(warmMs).median, coldMs: spread(coldMs).median },
     };
-    const server = await startServer({ port: 0, host: HOST, persist, vars });
-    try {
-      await waitUntilReady(server.url, READY_TIMEOUT_MS);
-      const client = new KeyClient(server.url, '');
-      const adapted = warm.map((name) => adapterModelId(model, name));
-      note('warming up');
-      for (const name of [model, ...adapted]) await rateOf(client, [name]);
-      note(`${nRound} rounds of ${N_STREAM} streams`);
-      const rates = await pairsOf(
-        nRound,
-        () => rateOf(client, [model]),
-        () => rateOf(client, adapted),
-      );
-      note('first tokens');
-      const warmMs: number[] = [];
-      const coldMs: number[] = [];
-      for (let round = 0; round < nRound; round++)
-        for (const name of cold) {
-          const id = adapterModelId(model, name);
-          coldMs.push(await firstTokenMs(client, id));
-          warmMs.push(await firstTokenMs(client, id));
-        }
-      return {
-        ...{ model, streams: N_STREAM, adapters: N_ADAPTER, rank: RANK, adapterBytes },
-        rounds: nRound,
-        baseTokensPerSecond: spread(rates.map(([base]) => base)).median,
-        adaptedTokensPerSecond: spread(rates.map(([, other]) => other)).median,
-        ratio: medianInterval(rates.map(([base, other]) => other / base)),
-        ...{ warmMs: spread(warmMs).median, coldMs: spread(coldMs).median },
-      };
-    } finally {
-      await server.close();
-    }
   });
 }
 

@@ -54,11 +54,11 @@ export async function benchPictures(
     adapter === null ? [DEFAULT_IMAGE_ENCODER_ID, OCR_ID] : [DEFAULT_IMAGE_ENCODER_ID];
   for (const id of [model, ...helpers]) await obtainModel(id);
   const asked = adapter === null ? model : adapterModelId(model, ADAPTER_NAME);
-  const prepare = async (persist: string): Promise<void> => {
+  const prepare = async (persist: string) => {
     if (adapter !== null) await addEyes(model, adapter, persist);
+    return { DEFAULT_MODEL: model, WATERMARK_KEY: '' };
   };
-  const vars = { DEFAULT_MODEL: model, WATERMARK_KEY: '' };
-  return await withBenchServer({ models: [model, ...helpers], prepare, vars }, async (bench) => {
+  return await withBenchServer({ models: [model, ...helpers], prepare }, async (bench) => {
     const client = new KeyClient(bench.server.url, '');
     const pairs: [first: number, again: number][] = [];
     for (const [i, url] of urls.entries()) {

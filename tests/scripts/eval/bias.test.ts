@@ -54,10 +54,7 @@ test('rows are read from the CSV of CrowS-Pairs, and others are refused by field
     { stereotype: 'She, too, cooks.', other: 'He, too, cooks.', kind: 'gender' },
   ]);
   await writeFile(file, 'sent_more,bias_type\nShe cooks.,gender\n');
-  await expect(readPairs([file])).rejects.toMatchObject({
-    code: 'E_DATA_INVALID',
-    message: expect.stringMatching(/pairs\.csv:2: sent_less: expected a text/),
-  });
+  await expect(readPairs([file])).rejects.toThrow(/pairs\.csv:2: sent_less: expected a text/);
   await expect(readPairs([join(folder.path, 'none.csv')])).rejects.toMatchObject({
     code: 'E_USAGE',
   });
