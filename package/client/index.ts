@@ -9,6 +9,7 @@ import type {
   CreateCollection,
   Message,
   NewDocument,
+  Rating,
   RenderedPrompt,
   SearchOptions,
   SearchResult,
@@ -78,6 +79,23 @@ export class ThimbleClient {
       this.#ask('GET', `/v1/sessions/${encodeURIComponent(id)}`, undefined, options),
     delete: async (id: string, options?: CallOptions): Promise<void> => {
       await this.#ask('DELETE', `/v1/sessions/${encodeURIComponent(id)}`, undefined, options);
+    },
+    /** Whether a model may be trained from it. */
+    allowTraining: async (id: string, allow: boolean, options?: CallOptions): Promise<void> => {
+      const body = { allow_training: allow };
+      await this.#ask('POST', `/v1/sessions/${encodeURIComponent(id)}`, body, options);
+    },
+    /** Rates an answer; rated again, the last rating counts. */
+    rate: (
+      id: string,
+      rating: Pick<Rating, 'turn' | 'rating'> & { better?: string },
+      options?: CallOptions,
+    ): Promise<Rating> =>
+      this.#ask('POST', `/v1/sessions/${encodeURIComponent(id)}/feedback`, rating, options),
+    /** Takes the rating of an answer back. */
+    unrate: async (id: string, turn: number, options?: CallOptions): Promise<void> => {
+      const path = `/v1/sessions/${encodeURIComponent(id)}/feedback/${turn}`;
+      await this.#ask('DELETE', path, undefined, options);
     },
   };
 

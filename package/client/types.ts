@@ -111,10 +111,20 @@ export interface SessionMessage {
   created_at: number;
 }
 
+/** What somebody said of an answer; answers are counted from 1. */
+export interface Rating {
+  turn: number;
+  rating: 'up' | 'down';
+  better: string | null;
+}
+
 export interface StoredSession {
   object: 'session';
   id: string;
   messages: SessionMessage[];
+  /** Whether a model may be trained from it. */
+  allow_training: boolean;
+  feedback: Rating[];
 }
 
 export interface Message {

@@ -52,11 +52,22 @@ test('a collection: made, filled, searched, deleted', async () => {
   expect(await errorOf(collections.get(name))).toMatchObject({ status: 404, code: 'E_NOT_FOUND' });
 });
 
-test('a session is read and deleted', async () => {
+test('a session is read, rated and deleted', async () => {
   const body = { session: 'client', messages: [{ role: 'user', content: 'Once' }], max_tokens: 4 };
   expect((await server.post('/v1/chat/completions', body)).status).toBe(200);
   const { messages } = await client.sessions.get('client');
   expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
+  const rated = await client.sessions.rate('client', { turn: 1, rating: 'down', better: 'Upon' });
+  expect(rated).toMatchObject({ turn: 1, rating: 'down', better: 'Upon' });
+  await client.sessions.allowTraining('client', true);
+  expect(await client.sessions.get('client')).toMatchObject({
+    ...{ allow_training: true, feedback: [{ turn: 1, rating: 'down', better: 'Upon' }] },
+  });
+  await client.sessions.unrate('client', 1);
+  expect((await client.sessions.get('client')).feedback).toEqual([]);
+  expect(await errorOf(client.sessions.rate('client', { turn: 9, rating: 'up' }))).toMatchObject({
+    ...{ status: 400, param: 'turn' },
+  });
   await client.sessions.delete('client');
   expect((await errorOf(client.sessions.get('client'))).status).toBe(404);
 });
