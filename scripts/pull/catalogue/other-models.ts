@@ -58,6 +58,29 @@ export const OTHER_MODELS: readonly CatalogueEntry[] = [
     ],
   },
   {
+    id: 'pico-en-gb',
+    title: 'SVOX Pico voice en-GB',
+    task: 'text-to-speech',
+    goodFor: 'a tiny British voice; sounds like a machine',
+    licence: 'Apache-2.0',
+    preset: null,
+    card: 'A tiny British voice, 16,000 Hz: hidden Markov models, no neural network. It sounds like a machine, and needs hardly one.',
+    files: [
+      {
+        name: 'en-GB_ta.bin',
+        bytes: 412_248,
+        sha256: '57998f6423236dea25cd572a73b13f371e64155840e31b571eba7fca0b521b7e',
+        sources: ['pip:py-nanotts==0.1.1#py_nanotts/lang/en-GB_ta.bin'],
+      },
+      {
+        name: 'en-GB_kh0_sg.bin',
+        bytes: 584_436,
+        sha256: '8f9f5d13a920a9f3371517178d42ce89b835f1e587760c2db280beb593c388fa',
+        sources: ['pip:py-nanotts==0.1.1#py_nanotts/lang/en-GB_kh0_sg.bin'],
+      },
+    ],
+  },
+  {
     id: 'silero-vad',
     title: 'Silero voice activity detector v5 (ONNX)',
     task: 'voice-activity',

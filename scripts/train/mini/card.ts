@@ -1,8 +1,7 @@
 /** The card of the small model, as README.md with the front matter that importers read. */
-import type { Score } from './evaluate.ts';
+import { percent } from './percent.ts';
 import type { MiniRun } from './run-mini.ts';
-
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+import type { Score } from './scores.ts';
 
 export function miniCard(
   { config, training, opened }: MiniRun,
@@ -15,6 +14,15 @@ export function miniCard(
   const scores = answered.map(
     ({ source, kind, right, asked, unbound }) =>
       `| ${source} | ${kind} | ${percent(right / asked)} | ${asked} | ${unbound === null ? '' : percent(unbound)} |`,
+  );
+  const people = opened.sources.flatMap(({ source }) =>
+    source.people === undefined ? [] : [`- ${source.name}: ${source.people}`],
+  );
+  const groups = answered.flatMap(({ source, groups = {} }) =>
+    Object.entries(groups).map(
+      ([group, { right, asked }]) =>
+        `| ${source} | ${group} | ${percent(right / asked)} | ${asked} |`,
+    ),
   );
   return `---
 license: apache-2.0
@@ -39,6 +47,14 @@ on its way, what it says in the end. The last column is what the words of the qu
 | source | question | right | asked | by words alone |
 | --- | --- | ---: | ---: | ---: |
 ${scores.join('\n')}
+
+## Who is in it
+
+${people.join('\n')}
+
+| source | by | right | asked |
+| --- | --- | ---: | ---: |
+${groups.join('\n')}
 
 ## What it cannot do
 

@@ -38,7 +38,13 @@ const schema = z.strictObject({
       ...{ caption: positive, patches: z.number().min(0) },
     }),
     'easy-vqa': source,
-    digits: source,
+    digits: z.strictObject({
+      ...source.shape,
+      /** What all labels of a digit's later frames count, which name it there; 0 for none. */
+      frames: z.number().min(0),
+      /** Ids of voices that speak digits, too: each is a speaker more. */
+      voices: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)),
+    }),
     commands: source,
   }),
   training: z.strictObject({

@@ -2,21 +2,13 @@
 import type { Training } from '../training.ts';
 import type { Answer, Example } from './example.ts';
 import { type Packed, packExamples } from './pack.ts';
+import { type Score, ScoreCounter } from './scores.ts';
 import type { Source } from './sources/source.ts';
-
-export interface Score {
-  readonly source: string;
-  readonly kind: string;
-  readonly right: number;
-  readonly asked: number;
-  /** What the most frequent answer to the question's words, or to its kind, would get: a part from 0 to 1. */
-  readonly unbound: number | null;
-}
 
 export interface Evaluation {
   readonly scores: readonly Score[];
   /** Mean loss of a learned token, of each source. */
-  readonly losses: ReadonlyMap<string, number>;
+  readonly losses: Readonly<Record<string, number>>;
 }
 
 /** An answer with what was said instead. */
@@ -36,22 +28,14 @@ export function evaluate(
   nRow: number,
 ): Evaluation {
   const scores: Score[] = [];
-  const losses = new Map<string, number>();
+  const losses: Record<string, number> = {};
   for (const source of sources) {
     const passes = [...passesOf(source.heldOut(n), nRow)];
-    losses.set(source.name, training.evaluate(passes.map(({ batch }) => batch)));
-    const counts = new Map<string, { right: number; asked: number }>();
-    for (const { answer, isRight } of passes.flatMap((pass) => answersOf(training, pass))) {
-      const count = counts.get(answer.kind) ?? { right: 0, asked: 0 };
-      counts.set(answer.kind, count);
-      count.asked++;
-      if (isRight) count.right++;
-    }
-    for (const [kind, count] of counts)
-      scores.push({
-        ...{ source: source.name, kind, ...count },
-        unbound: source.unbound.get(kind) ?? null,
-      });
+    losses[source.name] = training.evaluate(passes.map(({ batch }) => batch));
+    const counter = new ScoreCounter(source);
+    for (const { answer, isRight } of passes.flatMap((pass) => answersOf(training, pass)))
+      counter.add(answer, isRight);
+    scores.push(...counter.scores());
   }
   return { scores, losses };
 }

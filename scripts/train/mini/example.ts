@@ -28,6 +28,8 @@ export interface Answer {
   readonly kind: string;
   readonly question: string;
   readonly answer: string;
+  /** Whose it is, such as a speaker, where scores are told by them. */
+  readonly group?: string;
 }
 
 export interface Example {

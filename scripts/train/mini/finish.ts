@@ -6,10 +6,12 @@ import { loadLocalModel } from '../../node-host/engine.ts';
 import { writeSamples } from '../write-samples.ts';
 import { writeWhole } from '../checkpoint.ts';
 import { miniCard } from './card.ts';
-import { type Evaluation, answersOf, passesOf, type Score } from './evaluate.ts';
+import { type Evaluation, answersOf, passesOf } from './evaluate.ts';
 import { exportMini } from './export-mini.ts';
+import { percent } from './percent.ts';
 import { type MiniSample, miniReport } from './report.ts';
 import type { MiniRun } from './run-mini.ts';
+import type { Score } from './scores.ts';
 import { engineScores } from './served.ts';
 
 /** Examples of each source that the report shows. */
@@ -59,7 +61,7 @@ export async function finishMini(run: MiniRun, folder: string): Promise<MiniResu
   await writeWhole(reportFile, miniReport(run, samplesOf(run), stories));
   const result: MiniResult = {
     ...{ steps: training.nStep, nWeight: training.nWeight, seconds, modelFolder, reportFile },
-    ...{ scores: evaluation.scores, losses: Object.fromEntries(evaluation.losses), served },
+    ...{ scores: evaluation.scores, losses: evaluation.losses, served },
     servedFolder,
   };
   await writeWhole(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
@@ -86,8 +88,6 @@ export function describeScores({ scores, losses }: Evaluation): string {
     const without = unbound === null ? '' : `  (words alone ${percent(unbound)})`;
     return `          ${name.padEnd(24)} ${percent(right / asked).padStart(6)} of ${asked}${without}\n`;
   });
-  const shown = [...losses].map(([name, loss]) => `${name} ${loss.toFixed(3)}`);
+  const shown = Object.entries(losses).map(([name, loss]) => `${name} ${loss.toFixed(3)}`);
   return `${lines.join('')}          held-out losses: ${shown.join(', ')}\n`;
 }
-
-export const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;

@@ -5,6 +5,7 @@ import type { Picture } from '../../../engine/vision/picture.ts';
 import { chart, escaped, reportPage, table } from '../report-parts.ts';
 import type { Sample } from '../report.ts';
 import type { Example } from './example.ts';
+import { percent } from './percent.ts';
 import type { MiniRun } from './run-mini.ts';
 
 export interface MiniSample {
@@ -55,18 +56,15 @@ ${table([...sources, ...left])}
   );
 }
 
-const percent = (part: number | null): string =>
-  part === null ? '' : `${(100 * part).toFixed(1)} %`;
-
 function scoreTable(scores: MiniRun['evaluation']['scores']): string {
   const rows = scores.map(
     ({ source, kind, right, asked, unbound }) =>
-      `<tr><td>${escaped(source)}<td>${escaped(kind)}<td>${percent(right / asked)} of ${asked}<td>${percent(unbound)}`,
+      `<tr><td>${escaped(source)}<td>${escaped(kind)}<td>${percent(right / asked)} of ${asked}<td>${unbound === null ? '' : percent(unbound)}`,
   );
   return `<table><tr><td>source<td>question<td>right<td>by words alone${rows.join('\n')}</table>`;
 }
 
-/** A row for each evaluation of this run. */
+/** A row for each evaluation. */
 function scoreCurves(history: MiniRun['history']): string {
   const measured = history.filter(({ evaluation }) => evaluation !== null);
   const kinds = [

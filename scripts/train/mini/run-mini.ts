@@ -11,17 +11,15 @@ import { shapeOf } from '../run-training.ts';
 import { Training } from '../training.ts';
 import type { MiniConfig } from './config.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
+import { type PastStep, readHistory, writeHistory } from './history.ts';
 import { mixtureBatch } from './mixture.ts';
 import { sinePlaces } from './places.ts';
 import { type DataPaths, type OpenedSources, openSources } from './sources/index.ts';
 import { openVocabulary, type Vocabulary } from './vocabulary.ts';
 
-export interface MiniStep {
-  readonly step: number;
+export interface MiniStep extends PastStep {
   readonly nStep: number;
-  readonly loss: number;
   readonly rate: number;
-  readonly evaluation: Evaluation | null;
   readonly rowsPerSecond: number;
   readonly secondsLeft: number;
 }
@@ -32,7 +30,8 @@ export interface MiniRun {
   readonly opened: OpenedSources;
   readonly training: Training;
   readonly shape: DecoderShape;
-  readonly history: readonly MiniStep[];
+  /** From the first step on, those before a cut, too. */
+  readonly history: readonly PastStep[];
   readonly evaluation: Evaluation;
   readonly seconds: number;
 }
@@ -91,7 +90,11 @@ export async function runMini<T>(
     const checkpoint = join(folder, 'checkpoint.safetensors');
     const fingerprint = fingerprintOf(config, options.tokenizerJson, opened);
     await readCheckpoint(checkpoint, training, fingerprint);
-    const history: MiniStep[] = [];
+    const history: PastStep[] = await readHistory(folder, training.nStep);
+    const save = async (): Promise<void> => {
+      await writeHistory(folder, history);
+      await writeCheckpoint(checkpoint, training, fingerprint);
+    };
     const begin = performance.now();
     const firstStep = training.nStep;
     const isOver = (): boolean =>
@@ -117,10 +120,9 @@ export async function runMini<T>(
       };
       history.push(told);
       onStep(told);
-      if (training.nStep % saveEvery === 0)
-        await writeCheckpoint(checkpoint, training, fingerprint);
+      if (training.nStep % saveEvery === 0) await save();
     }
-    await writeCheckpoint(checkpoint, training, fingerprint);
+    await save();
     return await finish({
       ...{ config, vocabulary, opened, training, shape, history },
       evaluation: evaluate(training, sources, evaluatedAtEnd, rows),
@@ -132,13 +134,13 @@ export async function runMini<T>(
 }
 
 /**
- * Of all that decides the weights but the number of steps, so that a training may be made longer or shorter. Sources that
- * are missing change the mixture.
+ * Of all that decides the weights but the number of steps, so that a training may be made longer or shorter. Sources and
+ * voices that are missing change the mixture.
  */
 function fingerprintOf(config: MiniConfig, json: string, { sources }: OpenedSources): string {
   const { rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer } = config.training;
   const training = { rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer };
-  const names = sources.map(({ source }) => source.name);
+  const names = sources.map(({ source: { name, about } }) => `${name}: ${about.what}`);
   return createHash('sha256')
     .update(JSON.stringify([{ ...config, training }, names]))
     .update(json)

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Engine } from '../../../engine/generate/engine.ts';
 import type { GivenPrompt } from '../../../engine/generate/prompt.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
-import type { Score } from './evaluate.ts';
 import type { Answer, Example } from './example.ts';
+import { type Score, ScoreCounter } from './scores.ts';
 import type { Source } from './sources/source.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -56,19 +56,13 @@ export async function engineScores(
   const scores: Score[] = [];
   for (const source of sources) {
     const { answerOf = (said) => said } = source;
-    const counts = new Map<string, { right: number; asked: number }>();
+    const counter = new ScoreCounter(source);
     for (const example of source.heldOut(n))
       for (const answer of example.answers) {
-        const count = counts.get(answer.kind) ?? { right: 0, asked: 0 };
-        counts.set(answer.kind, count);
-        count.asked++;
         const said = await engineAnswer(engine, vocabulary, example, answer);
-        if (answerOf(said) === answerOf(answer.answer)) count.right++;
+        counter.add(answer, answerOf(said) === answerOf(answer.answer));
       }
-    for (const [kind, count] of counts) {
-      const unbound = source.unbound.get(kind) ?? null;
-      scores.push({ source: source.name, kind, ...count, unbound });
-    }
+    scores.push(...counter.scores());
   }
   return scores;
 }

@@ -199,8 +199,14 @@ describe('a training', () => {
     const controller = new AbortController();
     const cut = { signal: controller.signal, onStep: () => controller.abort() };
     await runMini(config, options('cut', cut), () => Promise.resolve());
-    const rest = await runMini(config, options('cut', { nThread: 2 }), bits);
+    let steps: number[] = [];
+    const rest = await runMini(config, options('cut', { nThread: 2 }), (run) => {
+      steps = run.history.map(({ step }) => step);
+      return bits(run);
+    });
     expect(rest).toEqual(whole);
+    // The report shows what was before the cut, too.
+    expect(steps).toEqual([1, 2, 3, 4]);
   });
 
   test('names what is missing, and writes a model, a card and a report', async () => {

@@ -13,6 +13,10 @@ import { speak } from './spoken.ts';
 import type { Recording } from './sound.ts';
 
 const TELEPHONE_RATE = 8000;
+/** What the data set's metadata.py says of its speakers; it does not name lucas. */
+export const DIGIT_SPEAKERS =
+  'the data set calls its speakers male, with accents of the United States (jackson, theo), Belgium (nicolas), Germany ' +
+  '(yweweler) and Greece (george), and says nothing of lucas; no woman and no child was measured';
 
 /** @throws {EngineError} E_DATA_INVALID for a folder without any, E_AUDIO_INVALID */
 export async function readDigits(
@@ -26,7 +30,7 @@ export async function readDigits(
     const reader = openWav(await readFile(join(folder, name)));
     const samples = joinFloats([...monoSamples(reader, SAMPLE_RATE)]);
     const into = digit.split === 'held_out' ? heldOut : train;
-    into.push({ samples, text: digit.transcript });
+    into.push({ samples, text: digit.transcript, speaker: digit.speaker });
   }
   if (train.length === 0 || heldOut.length === 0)
     throw invalidData(
@@ -35,31 +39,41 @@ export async function readDigits(
   return { train, heldOut };
 }
 
-/** Voices of the catalogue that speak digits, where they are imported. */
-const VOICES = ['piper-en-us-joe', 'pico-en-us'] as const;
 const SPEEDS = [0.8, 0.9, 1, 1.15, 1.3];
 /** Not every voice speaks otherwise from another seed. */
 const SEEDS = [1, 2, 3, 4];
 /** Recordings of a speaker of the data set: a voice is heard as often. */
 const N_EACH = 500;
 
+export interface SpokenDigits {
+  readonly recordings: readonly Recording[];
+  readonly voices: readonly string[];
+  /** Ids of voices that are not imported. */
+  readonly missing: readonly string[];
+}
+
 /**
- * The same words by voices of the kit, which are speakers more to learn from.
- * @param models folder of imported models @param cache folder where what was spoken is kept
+ * The same words by voices of the kit where they are imported, which are speakers more to learn from.
+ * @param wantedVoices ids @param models folder of imported models @param cache folder where what was spoken is kept
  */
-export async function speakDigits(models: string, cache: string): Promise<Recording[]> {
+export async function speakDigits(
+  wantedVoices: readonly string[],
+  models: string,
+  cache: string,
+): Promise<SpokenDigits> {
   const wanted = DIGIT_WORDS.flatMap((text) =>
     SPEEDS.flatMap((speed) => SEEDS.map((seed) => ({ text, speed, seed }))),
   );
+  const isThere = (voice: string): boolean => existsSync(join(models, voice));
+  const voices = wantedVoices.filter(isThere);
   const recordings: Recording[] = [];
-  for (const voice of VOICES) {
+  for (const voice of voices) {
     const folder = join(models, voice);
-    if (!existsSync(folder)) continue;
     const file = join(cache, `digits-${voice}.f32`);
     const spoken = (await speak(voice, folder, wanted, file)).map(narrowed);
     for (let i = 0; i < N_EACH; i++) recordings.push(spoken[i % spoken.length]!);
   }
-  return recordings;
+  return { recordings, voices, missing: wantedVoices.filter((voice) => !isThere(voice)) };
 }
 
 /** What a telephone leaves of it, which is what the data set's recordings are. */

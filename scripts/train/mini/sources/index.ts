@@ -7,7 +7,7 @@ import type { MiniConfig, SourceName } from '../config.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { speakCommands } from './commands.ts';
 import { dialogueSource } from './dialogues.ts';
-import { readDigits, speakDigits } from './digits.ts';
+import { DIGIT_SPEAKERS, readDigits, speakDigits } from './digits.ts';
 import { easyVqaSource } from './easy-vqa.ts';
 import { sceneSource } from './scenes.ts';
 import { soundSource } from './sound.ts';
@@ -28,8 +28,8 @@ export interface DataPaths {
 
 export interface OpenedSources {
   readonly sources: readonly { readonly source: Source; readonly share: number }[];
-  /** Names of those that are left out, and why. */
-  readonly missing: readonly { readonly name: SourceName; readonly why: string }[];
+  /** Names of those that are left out, whole or in part, and why. */
+  readonly missing: readonly { readonly name: string; readonly why: string }[];
 }
 
 interface Opening {
@@ -75,19 +75,21 @@ const OPENERS: Readonly<Record<SourceName, (opening: Opening) => Promise<Source 
     if (fsdd === null || !existsSync(fsdd))
       return 'give the recordings of the Free Spoken Digit Dataset by --fsdd FOLDER';
     const { train, heldOut } = await readDigits(fsdd);
-    const spoken = await speakDigits(modelsDir(), cache);
-    return soundSource(
+    const { weight, frames, voices: wanted } = config.sources.digits;
+    const { recordings, voices, missing } = await speakDigits(wanted, modelsDir(), cache);
+    const by = voices.length === 0 ? '' : `, and its words by the voices ${voices.join(', ')}`;
+    const source = soundSource(
       'digits',
-      { train: [...train, ...spoken], heldOut },
+      { train: [...train, ...recordings], heldOut },
       {
-        ...{ vocabulary, stack: config.audio, nContext: config.model.context },
-        weight: config.sources.digits.weight,
-        about: {
-          what: `Free Spoken Digit Dataset${spoken.length > 0 ? ', and its words by voices of the kit' : ''}`,
-          licence: 'CC-BY-SA-4.0',
-        },
+        ...{ vocabulary, stack: config.audio, nContext: config.model.context, weight, frames },
+        about: { what: `Free Spoken Digit Dataset${by}`, licence: 'CC-BY-SA-4.0' },
       },
     );
+    const left = missing.map((voice) => ({
+      ...{ name: `digits by ${voice}`, why: `import the voice: thimble pull ${voice}` },
+    }));
+    return { ...source, missing: left, people: DIGIT_SPEAKERS };
   },
   async commands({ config, vocabulary, paths: { voice }, cache }) {
     const folder = voice === null ? null : join(modelsDir(), voice);
@@ -96,6 +98,7 @@ const OPENERS: Readonly<Record<SourceName, (opening: Opening) => Promise<Source 
     return soundSource('commands', await speakCommands(voice, folder, cache), {
       ...{ vocabulary, stack: config.audio, nContext: config.model.context },
       weight: config.sources.commands.weight,
+      frames: 0,
       about: { what: `commands, spoken by the voice ${voice}`, licence: 'Apache-2.0' },
     });
   },
@@ -108,8 +111,11 @@ export async function openSources(opening: Opening): Promise<OpenedSources> {
   for (const [name, { share }] of Object.entries(opening.config.sources)) {
     if (share === 0) continue;
     const source = await OPENERS[name as SourceName](opening);
-    if (typeof source === 'string') missing.push({ name: name as SourceName, why: source });
-    else sources.push({ source, share });
+    if (typeof source === 'string') missing.push({ name, why: source });
+    else {
+      sources.push({ source, share });
+      missing.push(...(source.missing ?? []));
+    }
   }
   return { sources, missing };
 }

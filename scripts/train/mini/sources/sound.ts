@@ -15,6 +15,8 @@ import type { Source } from './source.ts';
 export interface Recording {
   readonly samples: Float32Array;
   readonly text: string;
+  /** Who says it, where that is known. */
+  readonly speaker?: string;
 }
 
 /** What is done to a recording before it is learned from. */
@@ -48,15 +50,27 @@ export function soundSource(
     readonly nContext: number;
     /** Of an answer. */
     readonly weight: number;
+    /** Of all labels of a sound of one word together. */
+    readonly frames: number;
     readonly about: Source['about'];
   },
 ): Source {
-  const { vocabulary, stack, nContext, weight, about } = options;
+  const { vocabulary, stack, nContext, weight, frames, about } = options;
   const vectors = new FrameVectors(stack);
-  const write = (segment: Segment, question: string, text: string): Example =>
+  const write = (segment: Segment, question: string, { text, speaker }: Recording): Example =>
     new ExampleWriter(vocabulary)
-      .question(question, segment)
-      .answer({ kind: name, question, answer: text }, weight)
+      .question(
+        question,
+        { ...segment, labels: labelsOf(segment, vocabulary.encode(text)) },
+        frames,
+      )
+      .answer(
+        {
+          ...{ kind: name, question, answer: text },
+          ...(speaker === undefined ? {} : { group: speaker }),
+        },
+        weight,
+      )
       .end(nContext);
   const segmentOf = (samples: Float32Array): Segment => {
     const values = vectors.of(samples.subarray(0, mostSamples(stack)));
@@ -66,17 +80,26 @@ export function soundSource(
     ...{ name, about },
     unbound: new Map([[name, majority(heldOut)]]),
     example(random) {
-      const { samples, text } = train[random.integer(0, train.length - 1)]!;
-      const segment = warped(segmentOf(changed(samples, random)), stack, random);
+      const recording = train[random.integer(0, train.length - 1)]!;
+      const segment = warped(segmentOf(changed(recording.samples, random)), stack, random);
       leaveOut(segment, stack, random);
-      return write(segment, QUESTIONS[random.integer(0, QUESTIONS.length - 1)]!, text);
+      return write(segment, QUESTIONS[random.integer(0, QUESTIONS.length - 1)]!, recording);
     },
     heldOut: (n) =>
       // Recordings are in the order of what is said.
-      spreadOver(heldOut, n).map(({ samples, text }) =>
-        write(segmentOf(samples), QUESTIONS[0]!, text),
+      spreadOver(heldOut, n).map((recording) =>
+        write(segmentOf(recording.samples), QUESTIONS[0]!, recording),
       ),
   };
+}
+
+/** Part of a word's sound after which it can be told. */
+const TOLD_AFTER = 0.6;
+
+/** The word that is said, where most of it was heard; sounds of more words are not cut into them. */
+function labelsOf({ n }: Segment, ids: readonly number[]): Int32Array {
+  const [id = -1] = ids;
+  return new Int32Array(n).map((_, i) => (ids.length === 1 && i >= TOLD_AFTER * n ? id : -1));
 }
 
 function majority(recordings: readonly Recording[]): number {

@@ -12,6 +12,10 @@ export interface Source {
   readonly unbound: ReadonlyMap<string, number>;
   /** What counts of what is said as an answer; all of it where there is none. */
   readonly answerOf?: (said: string) => string;
+  /** Whom its texts speak of, or who speaks in it, for the card. */
+  readonly people?: string;
   /** Of licences and origins, for the card. */
   readonly about: { readonly what: string; readonly licence: string };
+  /** Parts of it that are not there, and how to get them. */
+  readonly missing?: readonly { readonly name: string; readonly why: string }[];
 }

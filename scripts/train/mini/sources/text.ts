@@ -1,5 +1,7 @@
 /** Stories: runs of a text's tokens. */
+import { GroupCounter } from '../../../../engine/data/groups.ts';
 import { type Example, ExampleWriter } from '../example.ts';
+import { percent } from '../percent.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { Source } from './source.ts';
 
@@ -29,11 +31,29 @@ export function textSource(
       .text([...from.subarray(at + 1, at + nContext)], weight)
       .end(nContext);
   return {
-    ...{ name: 'text', about, unbound: new Map() },
+    ...{ name: 'text', about, unbound: new Map(), people: peopleIn(documents) },
     example: (random) => write(train, random.integer(0, train.length - nContext)),
     heldOut: (n) =>
       Array.from({ length: Math.min(n, Math.floor(held.length / nContext)) }, (_, i) =>
         write(held, i * nContext),
       ),
   };
+}
+
+/** Groups that are named in fewer texts are told together. */
+const SELDOM = 0.001;
+
+/** `women in 65.4 %, men in 64.1 %`, by the words that audits look for. */
+function peopleIn(documents: readonly string[]): string {
+  const counter = new GroupCounter();
+  for (const document of documents) counter.add(document, false);
+  const counts = counter.counts(0).map(({ group, nText }) => ({ group, nText }));
+  const isSeldom = ({ nText }: { readonly nText: number }): boolean =>
+    nText < SELDOM * documents.length;
+  const named = counts.filter((one) => !isSeldom(one));
+  const seldom = counts.filter(isSeldom).map(({ group }) => group);
+  const shares = named
+    .toSorted((a, b) => b.nText - a.nText)
+    .map(({ group, nText }) => `${group} in ${percent(nText / documents.length)}`);
+  return `of ${documents.length} stories, ${shares.join(', ')}; in fewer or none: ${seldom.join(', ')}`;
 }

@@ -1,0 +1,1 @@
+export const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
