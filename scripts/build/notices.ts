@@ -58,6 +58,7 @@ const DATA = [
   'assets/adapters/english-french: trained for SmolLM2 135M Instruct (Apache-2.0) on sentences of Tatoeba (tatoeba.org, CC BY 2.0 FR) ' +
     'as collected by manythings.org/anki; some others of them, to measure on, lie beside it.',
   'assets/adapters/extractor: trained for SmolLM2 135M Instruct (Apache-2.0) on texts that this project makes up (Apache-2.0).',
+  'assets/adapters/shop: trained for SmolLM2 135M Instruct (Apache-2.0) on conversations that this project makes up (Apache-2.0).',
   'assets/space: trained for all-MiniLM-L6-v2 and over EfficientNet-Lite0 (Apache-2.0) on photographs of OpenStax (CC BY; access for ' +
     'free at openstax.org), of the Library of Congress and of others, on drawings of the Open Clip Art Library and their captions; ' +
     'pictures.jsonl beside it has the licence and the credit of each. No picture and no caption of them is in it.',
