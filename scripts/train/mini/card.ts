@@ -48,19 +48,19 @@ on its way, what it says in the end. The last column is what the words of the qu
 | --- | --- | ---: | ---: | ---: |
 ${scores.join('\n')}
 
-## Who is in it
-
-${people.join('\n')}
-
-| source | by | right | asked |
-| --- | --- | ---: | ---: |
-${groups.join('\n')}
-
-## What it cannot do
+${peopleSection(people, groups)}## What it cannot do
 
 It knows no facts. It names circles, squares, triangles and crosses (and rectangles) in a few plain colours on a plain ground, at most
 ${config.sources.scenes.maxObjects} of them; of photographs it says something that is wrong. It hears single spoken digits, in English,
 of at most ${((config.audio.most * config.audio.stack) / 100).toFixed(1)} s; other speech becomes a digit, too. Its stories are those of a child's book and lose their thread. A conversation has
 ${config.model.context} tokens, of which a picture takes ${(config.image.size / config.image.patch) ** 2}.
 `;
+}
+
+/** Nothing of sources without people: scenes have none. */
+function peopleSection(people: readonly string[], groups: readonly string[]): string {
+  if (people.length === 0) return '';
+  const table = ['| source | by | right | asked |', '| --- | --- | ---: | ---: |', ...groups];
+  const shown = groups.length === 0 ? '' : `${table.join('\n')}\n\n`;
+  return `## Who is in it\n\n${people.join('\n')}\n\n${shown}`;
 }

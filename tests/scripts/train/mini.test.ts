@@ -229,6 +229,8 @@ describe('a training', () => {
     const card = await readFile(join(result.modelFolder, 'README.md'), 'utf8');
     expect(card).toMatch(/^---\nlicense: apache-2\.0\n---/);
     expect(card).toContain('What it cannot do');
+    // Scenes and templates have no people, and no table of them.
+    expect(card).not.toContain('Who is in it');
   });
 
   test('refuses a checkpoint of another configuration, and takes more steps', async () => {
