@@ -20,12 +20,11 @@ import {
   expectNothingHeld,
   greedyReference,
   never,
+  standStill,
   steppedEngine,
 } from '../support/stepped-engine.ts';
 
-/** What steps cost decides drafts and chunks: by a clock that stands still it is always the same. */
-beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(1000));
-afterEach(() => void vi.restoreAllMocks());
+standStill();
 
 const reference = await greedyReference(150);
 /** For what each generation says alone. */

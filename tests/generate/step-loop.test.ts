@@ -3,7 +3,7 @@
  * who waits, pauses or leaves holds nobody up.
  */
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/generate/engine.ts';
 import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
@@ -20,13 +20,12 @@ import {
   expectNothingHeld,
   greedyReference,
   never,
+  standStill,
   steppedEngine,
   usageOf,
 } from '../support/stepped-engine.ts';
 
-/** What steps cost decides drafts and chunks: by a clock that stands still it is always the same. */
-beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(1000));
-afterEach(() => void vi.restoreAllMocks());
+standStill();
 
 let reference: number[];
 /** For what each generation says alone. */

@@ -1,7 +1,7 @@
 /** Engines of a tiny real model whose steps are counted, and what their generations tell. */
 import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { plainTurns } from '../../engine/base/turns.ts';
 import type { Engine, EngineOptions } from '../../engine/generate/engine.ts';
 import type { GenerateEvent } from '../../engine/generate/types.ts';
@@ -9,6 +9,12 @@ import { Llama2cReference } from './llama2c-reference.ts';
 import { engineFrom, STORIES_FILE } from './models.ts';
 import { BOS, request } from './requests.ts';
 import type { RequestChanges } from './requests.ts';
+
+/** What steps cost decides drafts and chunks: by a clock that stands still in a file's tests it is always the same. */
+export function standStill(): void {
+  beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(1000));
+  afterEach(() => void vi.restoreAllMocks());
+}
 
 export const never = () => new AbortController().signal;
 
