@@ -6,6 +6,33 @@ export interface RowLayout {
   nRow(): number;
   /** First row of every sequence in ascending order, then nRow. */
   starts(): ArrayLike<number>;
+  /**
+   * Of every sequence that which it goes on from, or its own number. Such a trunk begins anew, and all that go on from it
+   * follow it: what several texts begin with is there once. Without it every sequence begins anew.
+   */
+  trunks?(): ArrayLike<number>;
+}
+
+/** Rows of the sequence that another one goes on from. */
+export function rowsBefore(rows: RowLayout, sequence: number): number {
+  const trunk = rows.trunks?.()[sequence] ?? sequence;
+  if (trunk === sequence) return 0;
+  const starts = rows.starts();
+  return starts[trunk + 1]! - starts[trunk]!;
+}
+
+/** [first sequence, end] of those that go on from one, and the one itself. */
+export function familiesOf(rows: RowLayout): (readonly [from: number, to: number])[] {
+  const [starts, trunks, nRow] = [rows.starts(), rows.trunks?.(), rows.nRow()];
+  const families: (readonly [from: number, to: number])[] = [];
+  let from = 0;
+  for (let i = 0; starts[i]! < nRow; i++) {
+    const isLast = starts[i + 1]! >= nRow;
+    if (!isLast && trunks !== undefined && trunks[i + 1] === from) continue;
+    families.push([from, i + 1]);
+    from = i + 1;
+  }
+  return families;
 }
 
 /** Sequences of one length that always are all there. */

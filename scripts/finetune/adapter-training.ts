@@ -9,7 +9,7 @@ import { loadShards } from '../../engine/model/memory/loader.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { ropeFrequencies } from '../../engine/ops/rope.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
-import { LAYOUT_HEAD } from '../../engine/train/adapter/plan.ts';
+import { LAYOUT_HEAD, trunksAt } from '../../engine/train/adapter/plan.ts';
 import { sliceOf, unpackRow } from '../../engine/train/adapter/unpack.ts';
 import { EYES_PREFIX } from '../../engine/train/eyes.ts';
 import { initAdapter, initEyes } from '../../engine/train/init.ts';
@@ -24,6 +24,8 @@ export interface Pass {
   readonly tokens: Uint32Array;
   /** First row of every sequence, then the number of rows. */
   readonly starts: Uint32Array;
+  /** Of every sequence that which it goes on from and which stands before it, or its own number; each begins anew by default. */
+  readonly trunks?: Uint32Array;
   /** Per row whether the adapter counts: 1 or 0. */
   readonly active: Float32Array;
   /** Rows whose next token is learned, in ascending order. */
@@ -201,6 +203,8 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     this.words.set(tokens, input.tokens / 4);
     this.words.set([tokens.length, picks.length, nSeen], input.layout / 4);
     this.words.set(starts, input.layout / 4 + LAYOUT_HEAD);
+    const trunks = pass.trunks ?? starts.keys();
+    this.words.set([...trunks].slice(0, starts.length - 1), input.layout / 4 + trunksAt(this.nRow));
     for (const [row, isActive] of active.entries())
       this.floats[input.gates / 4 + row] = isActive * scale;
     this.words.set(picks, input.picks / 4);

@@ -29,6 +29,8 @@ export interface Example {
   readonly line: number;
   /** One text; of a preference the chosen one, then the rejected one. */
   readonly texts: readonly EncodedText[];
+  /** Tokens that all texts begin with, of which none is learned: they are in memory once. None by default. */
+  readonly nShared?: number;
   /** Beginning of the text that what is learned answers, for samples. */
   readonly prompt: readonly number[];
 }

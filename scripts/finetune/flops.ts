@@ -14,7 +14,7 @@ export interface LearnedSizes {
 export function passFlops(
   c: ModelConfig,
   { rank, targets, prefix = 0 }: LearnedSizes,
-  { tokens, starts, picks }: Pick<Pass, 'tokens' | 'starts' | 'picks'>,
+  { tokens, starts, trunks, picks }: Pick<Pass, 'tokens' | 'starts' | 'trunks' | 'picks'>,
 ): number {
   const nRow = tokens.length;
   const sizes = (names: readonly Target[], of: (nOut: number, nIn: number) => number): number =>
@@ -26,7 +26,11 @@ export function passFlops(
   const lowRank = sizes(prefix === 0 ? targets : [], (nOut, nIn) => rank * (nOut + nIn));
   // What is before each row, and half of the square of each sequence, for two products forwards and four back.
   let squares = nRow * prefix;
-  for (let i = 1; i < starts.length; i++) squares += (starts[i]! - starts[i - 1]!) ** 2 / 2;
+  const rowsOf = (sequence: number): number => starts[sequence + 1]! - starts[sequence]!;
+  for (let i = 0; i < starts.length - 1; i++) {
+    const trunk = trunks?.[i] ?? i;
+    squares += rowsOf(i) * (rowsOf(i) / 2 + (trunk === i ? 0 : rowsOf(trunk)));
+  }
   const attention = 6 * 2 * squares * c.nHead * c.headDim;
   const layers = c.nLayer * (nRow * (4 * base + 6 * lowRank) + attention);
   return layers + 4 * picks.length * c.nVocab * c.nEmbd;

@@ -1,7 +1,7 @@
 /** Examples in passes: as many whole sequences together as are in memory at a time. */
 import type { BatchVectors } from '../train/training.ts';
 import type { Pass, Shares } from './adapter-training.ts';
-import type { EncodedText, Example } from './encode.ts';
+import type { EncodedText, Example, PicturePlace } from './encode.ts';
 
 export interface PackedPass extends Pass {
   /** The examples in it, and for each text of theirs the picks it has: [from, to). */
@@ -15,8 +15,8 @@ export interface PackedExample {
 
 /** Rows that a text takes: every token but the last, which is only a target. */
 const rowsOfText = ({ tokens }: EncodedText): number => tokens.length - 1;
-export const rowsOf = ({ texts }: Example): number =>
-  texts.reduce((sum, text) => sum + rowsOfText(text), 0);
+export const rowsOf = ({ texts, nShared = 0 }: Example): number =>
+  texts.reduce((sum, text) => sum + rowsOfText(text) - nShared, nShared);
 
 /** What reads the vectors of a set of pictures. */
 export interface PictureVectors {
@@ -48,49 +48,74 @@ export function* packPasses(
 }
 
 function packed(examples: readonly Example[], pictures: PictureVectors | null): PackedPass {
-  const tokens: number[] = [];
-  const starts: number[] = [];
-  const active: number[] = [];
-  const picks: number[] = [];
-  const targets: number[] = [];
+  const rows: Rows = { tokens: [], active: [], starts: [], trunks: [], picks: [], targets: [] };
+  const shown: ShownPicture[] = [];
   const said = examples.flatMap(({ texts }) => texts.map(({ shares }) => shares));
   const entries = examples.map((example) => {
-    const spans = example.texts.map((text) => {
-      const first = picks.length;
-      starts.push(tokens.length);
-      for (let i = 0; i < rowsOfText(text); i++) {
-        if (text.learned[i + 1] === 1) {
-          picks.push(tokens.length);
-          targets.push(text.tokens[i + 1]!);
-        }
-        tokens.push(text.tokens[i]!);
-        active.push(i >= text.activeFrom ? 1 : 0);
-      }
-      return [first, picks.length] as const;
+    const { texts, nShared = 0 } = example;
+    const show = ({ picture }: EncodedText): void => {
+      if (picture !== undefined) shown.push({ ...picture, start: rows.tokens.length });
+    };
+    const trunk = nShared === 0 ? null : rows.starts.length;
+    if (trunk !== null) {
+      show(texts[0]!);
+      addSequence(rows, texts[0]!, [0, nShared], trunk);
+    }
+    const spans = texts.map((text) => {
+      const firstPick = rows.picks.length;
+      if (trunk === null) show(text);
+      addSequence(rows, text, [nShared, rowsOfText(text)], trunk ?? rows.starts.length);
+      return [firstPick, rows.picks.length] as const;
     });
     return { example, spans };
   });
-  starts.push(tokens.length);
+  const { picks } = rows;
   return {
-    ...{ tokens: Uint32Array.from(tokens), starts: Uint32Array.from(starts), entries },
-    ...{ active: Float32Array.from(active), picks: Uint32Array.from(picks) },
-    ...{ targets: Uint32Array.from(targets), weights: new Float32Array(picks.length).fill(1) },
-    shares: joinShares(said),
-    pictures: pictures === null ? null : joinPictures(examples, starts, pictures),
+    ...{ tokens: Uint32Array.from(rows.tokens), active: Float32Array.from(rows.active), entries },
+    starts: Uint32Array.from([...rows.starts, rows.tokens.length]),
+    trunks: Uint32Array.from(rows.trunks),
+    ...{ picks: Uint32Array.from(picks), targets: Uint32Array.from(rows.targets) },
+    ...{ weights: new Float32Array(picks.length).fill(1), shares: joinShares(said) },
+    pictures: pictures === null ? null : joinPictures(shown, pictures),
   };
 }
 
-/** The pictures of all texts of a pass, whose sequences begin at `starts`. */
-function joinPictures(
-  examples: readonly Example[],
-  starts: readonly number[],
-  pictures: PictureVectors,
-): BatchVectors {
-  const shown = examples
-    .flatMap(({ texts }) => texts)
-    .flatMap(({ picture }, i) =>
-      picture === undefined ? [] : [{ ...picture, start: starts[i]! }],
-    );
+/** Of a pass, as it grows. */
+interface Rows {
+  readonly tokens: number[];
+  readonly active: number[];
+  readonly starts: number[];
+  readonly trunks: number[];
+  readonly picks: number[];
+  readonly targets: number[];
+}
+
+/** Tokens [from, to) of a text as a sequence that goes on from the sequence `trunk`, which may be itself. */
+function addSequence(
+  { tokens, active, starts, trunks, picks, targets }: Rows,
+  text: EncodedText,
+  [from, to]: readonly [number, number],
+  trunk: number,
+): void {
+  starts.push(tokens.length);
+  trunks.push(trunk);
+  for (let i = from; i < to; i++) {
+    if (text.learned[i + 1] === 1) {
+      picks.push(tokens.length);
+      targets.push(text.tokens[i + 1]!);
+    }
+    tokens.push(text.tokens[i]!);
+    active.push(i >= text.activeFrom ? 1 : 0);
+  }
+}
+
+/** A picture of a set, its first row in a text, and the first row of that text. */
+interface ShownPicture extends PicturePlace {
+  readonly start: number;
+}
+
+/** The pictures of a pass: one that several texts share stands there once. */
+function joinPictures(shown: readonly ShownPicture[], pictures: PictureVectors): BatchVectors {
   const parts = shown.map(({ index }) => pictures.vectorsOf(index));
   const each = parts[0]?.length ?? 0;
   const values = new Float32Array(parts.length * each);

@@ -7,6 +7,8 @@ import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { EYES, type EyesShape } from '../../engine/train/eyes.ts';
 import type { AdapterTraining, Pass } from '../../scripts/finetune/adapter-training.ts';
+import { packPasses } from '../../scripts/finetune/pack.ts';
+import { sharedTokens } from '../../scripts/finetune/pictures/dataset.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 import { importSmall, plainWeights, smallPass, startSmall } from '../support/adapter-training.ts';
 import { jaxDecoder } from '../support/jax-decoder.ts';
@@ -179,6 +181,63 @@ describe('steps', () => {
     } finally {
       await open.close();
       await whole.close();
+    }
+  });
+
+  test('texts behind one picture that is there once are as likely, and teach the same, as each with its own', async () => {
+    const random = new SeededRandom(11);
+    const { nVocab } = source.manifest.config;
+    const { nPosition, nIn } = SHAPE;
+    const vectors = Float32Array.from({ length: nPosition * nIn }, () => random.next() * 2 - 1);
+    const pictures = { nPosition, vectorsOf: () => vectors };
+    const nBefore = 30;
+    const tokensOf = (n: number): number[] =>
+      Array.from({ length: n }, () => random.integer(0, nVocab - 1));
+    const before = tokensOf(nBefore);
+    // The longest has two blocks of queries.
+    const texts = [7, 80, 1].map((nLearned) => ({
+      tokens: Uint32Array.from([...before, ...tokensOf(nLearned)]),
+      learned: Uint8Array.from({ length: nBefore + nLearned }, (_, i) => (i < nBefore ? 0 : 1)),
+      ...{ activeFrom: 2, picture: { index: 0, at: 2 } },
+    }));
+    const alone = { line: 1, texts: texts.slice(0, 1), prompt: [] };
+    const passOf = (nShared: number): Pass => {
+      const family = { line: 2, texts, nShared, prompt: [] };
+      // Between others, so that no family begins or ends what is in memory.
+      const [pass, ...more] = [...packPasses([alone, family, alone], 400, pictures)];
+      expect(more).toHaveLength(0);
+      return pass!;
+    };
+    const nShared = sharedTokens(texts);
+    expect(nShared).toBe(nBefore - 1);
+    const [once, each] = [passOf(nShared), passOf(0)];
+    expect(each.tokens.length - once.tokens.length).toBe(2 * nShared);
+    expect(each.pictures!.rows.length - once.pictures!.rows.length).toBe(2 * nPosition);
+    for (const { nPrefix, nThread } of [
+      { nPrefix: 0, nThread: 1 },
+      { nPrefix: 9, nThread: 2 },
+    ]) {
+      const options = { eyes: SHAPE, nRow: 400, nPrefix, isPrefixFixed: true, nThread };
+      const training = await startSmall(source, options);
+      try {
+        fill(training, 12);
+        if (nPrefix > 0) training.beginPrefix(Uint32Array.from(tokensOf(nPrefix)));
+        const { weights } = training.program.plan.graph;
+        const [ours, theirs] = [once, each].map((pass) => {
+          training.clear();
+          const losses = training.learn(pass);
+          return { losses, slopes: weights.map((one) => training.slopes(one).slice()) };
+        });
+        expect(ours!.losses).toHaveLength(7 + 80 + 1 + 14);
+        for (const [i, loss] of ours!.losses.entries())
+          expect(loss).toBeCloseTo(theirs!.losses[i]!, 4);
+        for (const [i, { name }] of weights.entries()) {
+          const [got, wanted] = [ours!.slopes[i]!, theirs!.slopes[i]!];
+          expect(norm(got.map((x, j) => x - wanted[j]!)) / norm(wanted), name).toBeLessThan(1e-4);
+        }
+      } finally {
+        await training.close();
+      }
     }
   });
 });

@@ -63,7 +63,7 @@ export interface AdapterInput extends Picks {
   readonly gates: number;
   /**
    * Address of the number of rows, that of picks, that of positions of the prefix that are seen, then the first row of every
-   * sequence, then the number of rows.
+   * sequence, then the number of rows; at `trunksAt` the number of the sequence that each goes on from.
    */
   readonly layout: number;
   /** What pictures' rows are made from; null without eyes. */
@@ -93,6 +93,8 @@ export interface LayerCache {
 }
 
 export const LAYOUT_HEAD = 3;
+/** Where in a layout the trunks of sequences are: behind the starts of as many as there may be. */
+export const trunksAt = (nRow: number): number => LAYOUT_HEAD + nRow + 1;
 /** The largest rank that the engine holds. */
 export const MAX_RANK = MAX_ADAPTER_RANK;
 /** Name of a matrix of the adapter, as PEFT's files have it. */
@@ -124,9 +126,10 @@ export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPla
   const graph = new Graph({
     nRow: () => word(0),
     starts: () => views().words.subarray(at.layout / 4 + LAYOUT_HEAD),
+    trunks: () => views().words.subarray(at.layout / 4 + trunksAt(nRow)),
   });
   const { arena } = graph;
-  const layout = arena.values(LAYOUT_HEAD + nRow + 1);
+  const layout = arena.values(trunksAt(nRow) + nRow);
   at.layout = layout;
   const input: AdapterInput = {
     ...{ layout, tokens: arena.values(nRow), gates: arena.values(nRow) },

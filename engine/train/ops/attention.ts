@@ -1,10 +1,12 @@
 /**
  * Causal attention of sequences of rows: softmax(q k^T / sqrt(headDim)) v, head by head, where several heads of queries
- * may share one of keys and values (arXiv 2305.13245). Queries go in blocks of rows, each against the keys up to its end:
+ * may share one of keys and values (arXiv 2305.13245). A sequence that goes on from another sees all rows of that one, too.
+ * Queries go in blocks of rows, each against the keys up to its end:
  * scores that no query may see are not computed, but for corners of the blocks.
  */
 import type { Graph } from '../graph.ts';
 import type { ThreadContext } from '../phase.ts';
+import { familiesOf } from '../row-layout.ts';
 import type { Tensor } from '../tensor.ts';
 
 export interface AttentionShape {
@@ -15,11 +17,14 @@ export interface AttentionShape {
   readonly headDim: number;
 }
 
-/** Keys and values of positions before every sequence, in the order and as turned as those of its own rows. */
-export interface KeptPositions {
-  /** [nPosition, nKvHead headDim] each, learned. */
+interface KeyedRows {
+  /** [nPosition, nKvHead headDim] each. */
   readonly keys: Tensor;
   readonly values: Tensor;
+}
+
+/** Keys and values of positions before every sequence, in the order and as turned as those of its own rows. */
+export interface KeptPositions extends KeyedRows {
   /** How many of them are seen: all, or none where what is under them is wanted. */
   readonly count: () => number;
 }
@@ -38,6 +43,8 @@ interface HeadOfSequence {
   readonly nPosition: number;
   readonly qAt: number;
   readonly kvAt: number;
+  /** Of the sequence that it goes on from. */
+  readonly trunk: { readonly nPosition: number; readonly kvAt: number } | null;
   /** Of the head of keys in a row. */
   readonly headAt: number;
   /** Whether it is the first of those that share the keys. */
@@ -80,46 +87,61 @@ export function attention(
   const perGroup = nHead / nKvHead;
 
   /**
-   * For each sequence and head of keys, the heads of queries that share it: no two threads write one slope. What is before
-   * all sequences has slopes that sum over them: then a head of keys is one thread's in all of them.
+   * For each family of sequences and head of keys, the heads of queries that share it: no two threads write one slope. What
+   * is before all sequences may have slopes that sum over them: then a head of keys is one thread's in all of them.
    */
   const eachHead = (thread: ThreadContext, run: (head: HeadOfSequence) => void): void => {
     const starts = rows.starts();
-    const nSequence = countSequences(starts, rows.nRow());
-    const nTogether = before === null ? 1 : nSequence;
-    const nUnit = nSequence === 0 ? 0 : (nSequence / nTogether) * nKvHead;
-    for (let unit = thread.index; unit < nUnit; unit += thread.nThread) {
-      const [group, from] = [unit % nKvHead, Math.floor(unit / nKvHead) * nTogether];
-      for (let sequence = from; sequence < from + nTogether; sequence++) {
+    const families = familiesOf(rows);
+    const together =
+      before?.keys.hasSlopes === true && families.length > 0
+        ? [[0, families.at(-1)![1]] as const]
+        : families;
+    for (let unit = thread.index; unit < together.length * nKvHead; unit += thread.nThread) {
+      const group = unit % nKvHead;
+      const headAt = group * headDim * 4;
+      const [from, to] = together[Math.floor(unit / nKvHead)]!;
+      for (let sequence = from; sequence < to; sequence++) {
         const first = starts[sequence]!;
-        const nPosition = starts[sequence + 1]! - first;
-        const headAt = group * headDim * 4;
-        const kvAt = first * kvRow * 4 + headAt;
+        const trunk = rows.trunks?.()[sequence] ?? sequence;
+        const part = {
+          nPosition: starts[sequence + 1]! - first,
+          ...{ kvAt: first * kvRow * 4 + headAt, headAt },
+          trunk:
+            trunk === sequence
+              ? null
+              : {
+                  nPosition: starts[trunk + 1]! - starts[trunk]!,
+                  kvAt: starts[trunk]! * kvRow * 4 + headAt,
+                },
+        };
         for (let i = 0; i < perGroup; i++) {
           const qAt = (first * qRow + (group * perGroup + i) * headDim) * 4;
-          run({ nPosition, qAt, kvAt, headAt, isFirst: i === 0 });
+          run({ ...part, qAt, isFirst: i === 0 });
         }
       }
     }
   };
-  /** What the queries of a block see: the positions before, then the n rows of their sequence up to the last one's. */
-  const sidesOf = ({ nPosition, kvAt, headAt, isFirst }: HeadOfSequence, n: number): Side[] => {
+  /** What the queries of a block see: what is before, then the n rows of their sequence up to the last one's. */
+  const sidesOf = (head: HeadOfSequence, n: number): Side[] => {
     const at = (address: number | null, offset: number): number | null =>
       address === null ? null : address + offset;
-    const nBefore = before?.count() ?? 0;
-    const own: Side = {
-      ...{ column: nBefore, n, keys: k.data + kvAt, values: v.data + kvAt },
-      ...{ dk: at(k.grad, kvAt), dv: at(v.grad, kvAt) },
-      // The block with the last query reaches all keys: those before it add to what it writes.
-      add: isFirst && n === nPosition ? 0 : 1,
+    const sides: Side[] = [];
+    const see = (from: KeyedRows, offset: number, nKey: number, add: 0 | 1): void => {
+      if (nKey === 0) return;
+      sides.push({
+        ...{ column: widthOf(sides), n: nKey, add },
+        ...{ keys: from.keys.data + offset, values: from.values.data + offset },
+        ...{ dk: at(from.keys.grad, offset), dv: at(from.values.grad, offset) },
+      });
     };
-    if (before === null || nBefore === 0) return [own];
-    const { keys, values } = before;
-    const kept: Side = {
-      ...{ column: 0, n: nBefore, keys: keys.data + headAt, values: values.data + headAt },
-      ...{ dk: at(keys.grad, headAt), dv: at(values.grad, headAt), add: 1 },
-    };
-    return [kept, own];
+    const { trunk, nPosition, isFirst } = head;
+    if (before !== null) see(before, head.headAt, before.count(), 1);
+    const own = { keys: k, values: v };
+    if (trunk !== null) see(own, trunk.kvAt, trunk.nPosition, 1);
+    // The block with the last query reaches all keys: those before it add to what it writes.
+    see(own, head.kvAt, n, isFirst && n === nPosition ? 0 : 1);
+    return sides;
   };
   /** p[m, nKey] = softmax of the scores of the m queries from `first` on, an address of q, with all that they see. */
   const probabilities = (
@@ -223,10 +245,4 @@ function blocksOf(nPosition: number): (readonly [first: number, n: number])[] {
     const first = i * BLOCK_ROWS;
     return [first, Math.min(nPosition, first + BLOCK_ROWS)] as const;
   }).reverse();
-}
-
-function countSequences(starts: ArrayLike<number>, nRow: number): number {
-  let n = 0;
-  while (starts[n]! < nRow) n++;
-  return n;
 }

@@ -116,9 +116,10 @@ export async function readPictureDataset(
   const examplesOf = (index: number): Example[] => {
     const texts = groups[index]!;
     const { line } = pictures[index]!;
-    return Array.from({ length: Math.ceil(texts.length / TEXTS_EACH) }, (_, i) => ({
-      ...{ line, texts: texts.slice(i * TEXTS_EACH, (i + 1) * TEXTS_EACH), prompt: [] },
-    }));
+    return Array.from({ length: Math.ceil(texts.length / TEXTS_EACH) }, (_, i) => {
+      const some = texts.slice(i * TEXTS_EACH, (i + 1) * TEXTS_EACH);
+      return { line, texts: some, nShared: sharedTokens(some), prompt: [] };
+    });
   };
   const indices = pictures.map((_, index) => index);
   const isHeld = (index: number): boolean => isHeldOut(pictures[index]!.sha256, share);
@@ -219,6 +220,20 @@ export function sharedOpening(texts: readonly EncodedText[]): number[] {
     n = same;
   }
   return [...first!.tokens.subarray(0, n)];
+}
+
+/** Tokens that texts of one picture begin with, the picture among them; none of a text alone. */
+export function sharedTokens(texts: readonly EncodedText[]): number {
+  const [first, ...others] = texts;
+  if (first === undefined || others.length === 0) return 0;
+  // The row of the last token before what is learned has it as its target: each text keeps one of its own.
+  let n = Math.min(...texts.map(({ learned }) => learned.indexOf(1) - 1));
+  for (const { tokens } of others) {
+    let same = 0;
+    while (same < n && tokens[same] === first.tokens[same]) same++;
+    n = same;
+  }
+  return n;
 }
 
 /** A text after its opening, with room for a picture's vectors. */

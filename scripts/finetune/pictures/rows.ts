@@ -118,9 +118,9 @@ function textsOf(found: z.output<typeof row>, number: number): PictureText[] {
     return [{ question: found.question, answer }];
   }
   const captions = 'caption' in found ? [found.caption] : found.captions;
-  return captions.map((answer, i) => ({
-    ...{ question: CAPTION_QUESTIONS[(number + i) % CAPTION_QUESTIONS.length]!, answer },
-  }));
+  // The same for all captions of a picture, which then have all before them in common.
+  const question = CAPTION_QUESTIONS[number % CAPTION_QUESTIONS.length]!;
+  return captions.map((answer) => ({ question, answer }));
 }
 
 function refused(faults: readonly string[]): EngineError {
