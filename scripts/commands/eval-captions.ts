@@ -3,11 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
-import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/manifest/manifest.ts';
-import { build } from '../build/build.ts';
-import { ensureModel } from '../dev/prepare.ts';
 import { formatEstimate } from '../eval/intervals.ts';
 import {
   type Captioner,
@@ -16,14 +11,12 @@ import {
   measureCaptions,
 } from '../finetune/pictures/evaluate.ts';
 import { readPictureRows } from '../finetune/pictures/rows.ts';
-import { SeeingModel } from '../finetune/pictures/seeing-model.ts';
-import { openAdapter } from '../import/open/open-adapter.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { cacheDir, modelsDir } from '../lib/paths.ts';
+import { cacheDir } from '../lib/paths.ts';
 import { ProgressLine } from '../lib/progress.ts';
 import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
-import { readImported } from '../push/push.ts';
+import { openSeeing } from './open-seeing.ts';
 
 export const CAPTIONS_EXAMPLES = `
 Examples:
@@ -75,14 +68,7 @@ export function addCaptionsCommand(command: Command): void {
 async function runCaptions(files: readonly string[], flags: CaptionsFlags): Promise<void> {
   const { model, adapter: folder, heldOut, split = null, most, beams } = flags;
   const rows = await readPictureRows(files.map((file) => resolve(file)));
-  await build();
-  await ensureModel(model);
-  const dir = join(modelsDir(), model);
-  const manifest = requireKind((await readImported(dir, model)).manifest, 'decoder');
-  const adapter = await openAdapter(folder, manifest);
-  if (isTrainedPrefix(adapter))
-    throw new EngineError('E_USAGE', `eval: ${folder} is a prefix; expected an adapter with eyes.`);
-  const seeing = await SeeingModel.open(model, adapter);
+  const seeing = await openSeeing(model, folder);
   const file = resolve(flags.features ?? join(cacheDir(), 'picture-features.bin'));
   await mkdir(dirname(file), { recursive: true });
   const progress = new ProgressLine('describing: ');

@@ -16,6 +16,7 @@ import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
 import { addBiasCommand, BIAS_EXAMPLES } from './eval-bias.ts';
 import { addCaptionsCommand, CAPTIONS_EXAMPLES } from './eval-captions.ts';
+import { addQuestionsCommand, QUESTIONS_EXAMPLES } from './eval-questions.ts';
 import { addExtractionCommand, EXTRACTION_EXAMPLES } from './eval-extraction.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
 import { addPersonaCommand, PERSONA_EXAMPLES } from './eval-persona.ts';
@@ -48,7 +49,7 @@ export function register(program: Command): void {
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
         ...[TRANSLATION_EXAMPLES, EXTRACTION_EXAMPLES, PERSONA_EXAMPLES, CAPTIONS_EXAMPLES],
-        ...[SPACE_EXAMPLES, PICTURES_EXAMPLES, BIAS_EXAMPLES],
+        ...[QUESTIONS_EXAMPLES, SPACE_EXAMPLES, PICTURES_EXAMPLES, BIAS_EXAMPLES],
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -91,6 +92,7 @@ export function register(program: Command): void {
   addExtractionCommand(command);
   addPersonaCommand(command);
   addCaptionsCommand(command);
+  addQuestionsCommand(command);
   addSpaceCommand(command);
   addPicturesCommand(command);
   addBiasCommand(command);

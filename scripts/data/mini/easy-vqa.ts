@@ -30,7 +30,8 @@ export async function readEasyVqa(folder: string): Promise<EasyVqaRow[]> {
   return rows;
 }
 
-async function readQuestions(path: string): Promise<z.output<typeof schema>> {
+/** @param path of a part's questions.json @throws {EngineError} E_DATA_INVALID */
+export async function readQuestions(path: string): Promise<z.output<typeof schema>> {
   let json: unknown;
   try {
     json = JSON.parse(await readFile(path, 'utf8'));

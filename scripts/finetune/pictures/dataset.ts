@@ -66,6 +66,11 @@ export function isHeldOut(sha256: string, share: number): boolean {
   return parseInt(sha256.slice(0, HASH_DIGITS), 16) < share * 16 ** HASH_DIGITS;
 }
 
+/** In an order that says nothing of what they show. */
+export function inHashOrder(pictures: readonly SaidPicture[]): SaidPicture[] {
+  return pictures.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
+}
+
 /** Rows of the same picture, by the content of its file, in the order of their first. */
 export async function readPictures(rows: readonly PictureRow[]): Promise<SaidPicture[]> {
   const hashes = new Map<string, string>();

@@ -10,7 +10,7 @@ import {
   unitVector,
 } from '../../eval/captions/neighbours.ts';
 import { type Estimate, meanOf } from '../../eval/intervals.ts';
-import { isHeldOut, readPictures, type SaidPicture, standardised } from './dataset.ts';
+import { inHashOrder, isHeldOut, readPictures, type SaidPicture, standardised } from './dataset.ts';
 import { channelScale, type FeatureOptions, readFeatures } from './features.ts';
 import { CAPTION_QUESTIONS, type PictureRow, TRAIN_SPLIT } from './rows.ts';
 import type { RowsSegment, SeeingModel } from './seeing-model.ts';
@@ -139,11 +139,6 @@ async function divide(
     'E_USAGE',
     `eval: ${known.length} pictures with known captions and ${asked.length} to ask about; expected some of both. Give more captions, another --split, or a larger --held-out.`,
   );
-}
-
-/** In an order that says nothing of what they show. */
-function inHashOrder(pictures: readonly SaidPicture[]): SaidPicture[] {
-  return pictures.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
 }
 
 /** What the adapter says of each picture, and how likely it finds what people say. */

@@ -1,8 +1,9 @@
 /** Rows of pictures with texts: JSONL files of captions, or of questions and answers, as data sets of pictures have them. */
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { readQuestions } from '../../data/mini/easy-vqa.ts';
 import { readText } from '../../train/read-text.ts';
 
 /** What is asked about a picture and answered. */
@@ -39,6 +40,8 @@ const MAX_LINE_CHARS = 100_000;
 const MAX_FAULTS = 10;
 /** Files of a folder that have rows, where the folder is named in their place. */
 const FOLDER_FILES = ['captions.jsonl', 'vqa.jsonl', 'questions.jsonl'] as const;
+/** Of a part of easy-VQA, as it is published: [question, answer, number of the picture]. */
+const EASY_VQA_FILE = 'questions.json';
 
 const text = z.string().trim().min(1, 'expected text that is not empty').max(4000);
 const image = z.string().min(1).max(1000);
@@ -62,6 +65,10 @@ export async function readPictureRows(paths: readonly string[]): Promise<Picture
   const rows: PictureRow[] = [];
   const faults: string[] = [];
   for (const file of files) {
+    if (basename(file) === EASY_VQA_FILE) {
+      rows.push(...(await readEasyVqaRows(file)));
+      continue;
+    }
     for (const [i, line] of (await readText(file, 'images')).split('\n').entries()) {
       if (line.trim() === '') continue;
       const found = parseLine(line, file, i + 1);
@@ -84,12 +91,21 @@ async function filesOf(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory() !== true) return [path];
   const names = await readdir(path);
-  const files = FOLDER_FILES.filter((name) => names.includes(name));
+  const files = [...FOLDER_FILES, EASY_VQA_FILE].filter((name) => names.includes(name));
   if (files.length > 0) return files.map((name) => join(path, name));
   throw new EngineError(
     'E_USAGE',
-    `images: ${path} has none of ${FOLDER_FILES.join(', ')}. Give the file of its rows.`,
+    `images: ${path} has none of ${FOLDER_FILES.join(', ')}, ${EASY_VQA_FILE}. Give the file of its rows.`,
   );
+}
+
+/** Rows of one part of easy-VQA, whose folder says which it is. */
+async function readEasyVqaRows(file: string): Promise<PictureRow[]> {
+  const folder = dirname(resolve(file));
+  return (await readQuestions(file)).map(([question, answer, image], i) => ({
+    ...{ file, line: i + 1, image: join(folder, 'images', `${image}.png`) },
+    ...{ texts: [{ question, answer }], split: basename(folder) },
+  }));
 }
 
 /** A row, or what is wrong with it. */

@@ -1,5 +1,5 @@
 /** Fine-tunings of a small model with eyes: what is learned, cut off and gone on with, and as the engines serve it. */
-import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -13,6 +13,7 @@ import {
   sharedOpening,
 } from '../../../scripts/finetune/pictures/dataset.ts';
 import { CAPTIONERS, measureCaptions } from '../../../scripts/finetune/pictures/evaluate.ts';
+import { measureQuestions, plainAnswer } from '../../../scripts/finetune/pictures/questions.ts';
 import { CAPTION_QUESTIONS, readPictureRows } from '../../../scripts/finetune/pictures/rows.ts';
 import { SeeingModel } from '../../../scripts/finetune/pictures/seeing-model.ts';
 import type { FinetuneResult } from '../../../scripts/finetune/result.ts';
@@ -112,6 +113,22 @@ test('what is said of pictures is learned, and is as likely to the engines that 
   // Colours are what neighbours are alike in.
   expect(report.scores.neighbours.cider.value).toBeGreaterThan(report.scores.constant.cider.value);
   expect(report.loss.own).toBeLessThan(report.loss.shuffled);
+  const asked = { signal, most: 7, split: null, heldOut: 0.3, onAnswer: told };
+  const answers = await measureQuestions(model, await readPictureRows([rows]), asked);
+  expect(answers.report.nQuestion).toBe(7);
+  expect(answers.told).toHaveLength(7);
+  // What it says as what is expected: all is right, but for the one that is changed.
+  const own = answers.told.map(({ image, question, said }, i) => ({
+    ...{ file: rows, line: i + 1, image, split: 'own' },
+    texts: [{ question, answer: i === 2 ? `not ${said}` : `  The ${said}. ` }],
+  }));
+  const again = await measureQuestions(model, own, { ...asked, split: 'own' });
+  expect(again.told.map(({ isRight }) => isRight)).toContain(false);
+  expect(again.report.right.value).toBeCloseTo(6 / 7, 6);
+  expect(again.report).toMatchObject({ nQuestion: 7, nKnown: 0, words: { value: 0 } });
+  await expect(
+    measureQuestions(model, await readPictureRows([rows]), { ...asked, split: 'none' }),
+  ).rejects.toThrow(/no questions to ask/);
   model.close();
 
   const card = await readFile(join(folder, 'out/README.md'), 'utf8');
@@ -162,6 +179,29 @@ test('vectors of pictures are made once, also when their file was cut off', asyn
   await writeFile(file, 'something else\n');
   await finetune('out', config, { onPicture });
   expect(await readFile(file)).toEqual(bytes);
+});
+
+test('answers are alike without capitals, articles and marks at their end', () => {
+  expect(plainAnswer(' The garbage  bin. ')).toBe('garbage bin');
+  expect(plainAnswer('Yes!')).toBe(plainAnswer('yes'));
+  expect(plainAnswer('theatre')).toBe('theatre');
+});
+
+test('a part of easy-VQA is read as it is published', async () => {
+  const part = join(folder, 'test');
+  await mkdir(part);
+  const file = join(part, 'questions.json');
+  await writeFile(file, JSON.stringify([['is there a circle?', 'no', 12]]));
+  const expected = [
+    {
+      ...{ file, line: 1, image: join(part, 'images/12.png'), split: 'test' },
+      texts: [{ question: 'is there a circle?', answer: 'no' }],
+    },
+  ];
+  expect(await readPictureRows([part])).toEqual(expected);
+  expect(await readPictureRows([file])).toEqual(expected);
+  await writeFile(file, '[["is there a circle?"]]');
+  await expect(readPictureRows([part])).rejects.toThrow(/questions\.json: 0/);
 });
 
 test('rows of another split are not learned from', async () => {

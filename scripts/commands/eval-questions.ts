@@ -1,0 +1,76 @@
+/** `thimble eval questions`. */
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { formatEstimate } from '../eval/intervals.ts';
+import { measureQuestions, type QuestionReport } from '../finetune/pictures/questions.ts';
+import { readPictureRows } from '../finetune/pictures/rows.ts';
+import { parseCount, parseNumber } from '../lib/arguments.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { ProgressLine } from '../lib/progress.ts';
+import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
+import { openSeeing } from './open-seeing.ts';
+
+export const QUESTIONS_EXAMPLES = `
+Examples:
+  thimble eval questions photos/ --adapter eyes --held-out 0.1
+  thimble eval questions easy_vqa/data/train easy_vqa/data/test --adapter eyes --split test --most 2000
+`;
+
+interface QuestionsFlags {
+  readonly model: string;
+  readonly adapter: string;
+  readonly heldOut: number;
+  readonly split?: string;
+  readonly most: number;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function addQuestionsCommand(command: Command): void {
+  command
+    .command('questions <files...>')
+    .description(
+      'How often an adapter with eyes answers questions about pictures word for word, beside the most frequent answer to the ' +
+        'same words.',
+    )
+    .option('-m, --model <id>', 'the base of the adapter', SMALL_MODEL_ID)
+    .requiredOption('--adapter <folder>', 'what thimble finetune --images has written')
+    .option(
+      '--held-out <share>',
+      'share of the pictures that the training held out, by the hash of their files',
+      parseNumber(0, 1),
+      0.05,
+    )
+    .option('--split <name>', 'ask about the rows of this "split" in place of those')
+    .option('--most <n>', 'questions to ask', parseCount(1), 1000)
+    .option('--out <file>', 'write a line of JSON for each question')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', QUESTIONS_EXAMPLES)
+    .action(runQuestions);
+}
+
+async function runQuestions(files: readonly string[], flags: QuestionsFlags): Promise<void> {
+  const { model, adapter, heldOut, split = null, most } = flags;
+  const rows = await readPictureRows(files.map((file) => resolve(file)));
+  const seeing = await openSeeing(model, adapter);
+  const progress = new ProgressLine('asking: ');
+  const { report, told } = await measureQuestions(seeing, rows, {
+    ...{ heldOut, split, most, signal: interruptSignal },
+    onAnswer: (done, total) => progress.update({ done, total, unit: 'items' }),
+  });
+  progress.finish('done');
+  seeing.close();
+  if (flags.out !== undefined)
+    await writeFile(flags.out, told.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : describe(report));
+}
+
+function describe({ nQuestion, nPicture, nKnown, right, words }: QuestionReport): string {
+  return (
+    `${nQuestion} questions about ${nPicture} pictures, ${nKnown} others whose answers are known\n` +
+    `  the adapter: ${formatEstimate(right)}\n` +
+    `  the most frequent answer to the same words: ${formatEstimate(words)}\n`
+  );
+}
