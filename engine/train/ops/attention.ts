@@ -95,7 +95,7 @@ export function attention(
     const families = familiesOf(rows);
     const together =
       before?.keys.hasSlopes === true && families.length > 0
-        ? [[0, families.at(-1)![1]] as const]
+        ? [[0, families.at(-1)[1]] as const]
         : families;
     for (let unit = thread.index; unit < together.length * nKvHead; unit += thread.nThread) {
       const group = unit % nKvHead;
