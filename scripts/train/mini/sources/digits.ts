@@ -16,7 +16,8 @@ const TELEPHONE_RATE = 8000;
 /** What the data set's metadata.py says of its speakers; it does not name lucas. */
 export const DIGIT_SPEAKERS =
   'the data set calls its speakers male, with accents of the United States (jackson, theo), Belgium (nicolas), Germany ' +
-  '(yweweler) and Greece (george), and says nothing of lucas; no woman and no child was measured';
+  '(yweweler) and Greece (george), and says nothing of lucas; no woman and no child was measured; how sounds are changed ' +
+  'was chosen by what was wrong for the two that are measured';
 
 /** @throws {EngineError} E_DATA_INVALID for a folder without any, E_AUDIO_INVALID */
 export async function readDigits(
