@@ -21,11 +21,10 @@ export function miniReport(
   samples: readonly MiniSample[],
   stories: readonly Sample[],
 ): string {
-  const { config, training, history, seconds, evaluation, opened } = run;
-  const { nStep } = training;
+  const { config, training, nStep, history, seconds, evaluation, opened } = run;
   const facts: readonly (readonly [string, string])[] = [
     ['weights', String(training.nWeight)],
-    ['steps', `${nStep} of ${config.training.steps}`],
+    ['steps', `${training.nStep} of ${nStep}`],
     ['seconds of this run', seconds.toFixed(0)],
     ['seed', String(config.seed)],
   ];

@@ -9,7 +9,7 @@ import { patchCount, patchValues } from '../../../engine/vision/patches.ts';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint.ts';
 import { shapeOf } from '../run-training.ts';
 import { Training } from '../training.ts';
-import type { MiniConfig } from './config.ts';
+import { type MiniConfig, type MiniStage, stagesOf } from './config.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { type PastStep, readHistory, writeHistory } from './history.ts';
 import { mixtureBatch } from './mixture.ts';
@@ -30,6 +30,8 @@ export interface MiniRun {
   readonly opened: OpenedSources;
   readonly training: Training;
   readonly shape: DecoderShape;
+  /** Of the whole training. */
+  readonly nStep: number;
   /** From the first step on, those before a cut, too. */
   readonly history: readonly PastStep[];
   readonly evaluation: Evaluation;
@@ -75,20 +77,28 @@ export async function runMini<T>(
   const { folder, nThread, minutes, signal, onStep } = options;
   const vocabulary = openVocabulary(options.tokenizerJson);
   await mkdir(folder, { recursive: true });
-  const opened = await openSources({ config, vocabulary, paths: options.paths, cache: folder });
+  const stages: OpenedStage[] = [];
+  for (const stage of stagesOf(config)) {
+    const opened = await openSources({
+      ...{ config: stage.config, vocabulary, paths: options.paths, cache: folder },
+    });
+    stages.push({ ...stage, opened });
+  }
+  const { opened } = stages.at(-1)!;
   options.onSources(opened);
   const sources = opened.sources.map(({ source }) => source);
   const shape = miniShape(config, vocabulary.nToken);
-  const { steps, rows, rate, warmupSteps, schedule, evaluateEvery, saveEvery } = config.training;
+  const { rows, schedule, evaluateEvery, saveEvery } = config.training;
   const { beta2, weightDecay, maxNorm, evaluated, evaluatedAtEnd } = config.training;
   const optimizer = { beta1: 0.9, beta2, eps: 1e-8, weightDecay, maxNorm };
   const nSequence = Math.ceil(rows / shape.nContext);
+  const nStep = stages.reduce((sum, stage) => sum + stage.config.training.steps, 0);
   const training = await Training.start({ shape, nSequence, nThread, optimizer }, config.seed);
   for (const tensor of training.program.plan.graph.weights)
     if (tensor.name === IMAGE_PLACES) training.write(tensor, sinePlaces(config.image, tensor.nCol));
   try {
     const checkpoint = join(folder, 'checkpoint.safetensors');
-    const fingerprint = fingerprintOf(config, options.tokenizerJson, opened);
+    const fingerprint = fingerprintOf(options.tokenizerJson, stages);
     await readCheckpoint(checkpoint, training, fingerprint);
     const history: PastStep[] = await readHistory(folder, training.nStep);
     const save = async (): Promise<void> => {
@@ -98,25 +108,30 @@ export async function runMini<T>(
     const begin = performance.now();
     const firstStep = training.nStep;
     const isOver = (): boolean =>
-      training.nStep >= steps ||
+      training.nStep >= nStep ||
       signal.aborted ||
       (minutes !== null && performance.now() - begin > minutes * 60_000);
     while (!isOver()) {
       const step = training.nStep;
       const before = performance.now();
-      const { batch } = mixtureBatch(opened.sources, { seed: config.seed, step, nRow: rows });
-      const now = rateAt(schedule, step, { rate, nStep: steps, nWarmup: warmupSteps });
+      const stage = stages.findLast((one) => step >= one.firstStep)!;
+      const { batch } = mixtureBatch(stage.opened.sources, {
+        ...{ seed: config.seed, step, nRow: rows },
+      });
+      const { steps, rate, warmupSteps } = stage.config.training;
+      const paced = { rate, nStep: steps, nWarmup: warmupSteps };
+      const now = rateAt(schedule, step - stage.firstStep, paced);
       const { loss } = training.step([batch], now);
       const seconds = (performance.now() - before) / 1000;
       // A signal is heard between steps.
       await new Promise((resolve) => setImmediate(resolve));
-      const isMeasured = training.nStep % evaluateEvery === 0 && training.nStep < steps;
+      const isMeasured = training.nStep % evaluateEvery === 0 && training.nStep < nStep;
       const evaluation = isMeasured ? evaluate(training, sources, evaluated, rows) : null;
       const sinceFirst = (performance.now() - begin) / 1000 / (training.nStep - firstStep);
       const told = {
-        ...{ step: training.nStep, nStep: steps, loss, rate: now, evaluation },
+        ...{ step: training.nStep, nStep, loss, rate: now, evaluation },
         rowsPerSecond: batch.tokens.length / seconds,
-        secondsLeft: sinceFirst * (steps - training.nStep),
+        secondsLeft: sinceFirst * (nStep - training.nStep),
       };
       history.push(told);
       onStep(told);
@@ -124,7 +139,7 @@ export async function runMini<T>(
     }
     await save();
     return await finish({
-      ...{ config, vocabulary, opened, training, shape, history },
+      ...{ config, vocabulary, opened, training, shape, nStep, history },
       evaluation: evaluate(training, sources, evaluatedAtEnd, rows),
       seconds: (performance.now() - begin) / 1000,
     });
@@ -133,16 +148,24 @@ export async function runMini<T>(
   }
 }
 
+interface OpenedStage extends MiniStage {
+  readonly opened: OpenedSources;
+}
+
 /**
- * Of all that decides the weights but the number of steps, so that a training may be made longer or shorter. Sources and
- * voices that are missing change the mixture.
+ * Of all that decides the weights but the number of the last steps, so that a training may be made longer or shorter.
+ * Sources and voices that are missing change the mixture.
  */
-function fingerprintOf(config: MiniConfig, json: string, { sources }: OpenedSources): string {
-  const { rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer } = config.training;
-  const training = { rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer };
-  const names = sources.map(({ source: { name, about } }) => `${name}: ${about.what}`);
-  return createHash('sha256')
-    .update(JSON.stringify([{ ...config, training }, names]))
-    .update(json)
-    .digest('hex');
+function fingerprintOf(json: string, stages: readonly OpenedStage[]): string {
+  const told = stages.map((stage, i) => {
+    const { steps, rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer } =
+      stage.config.training;
+    const training = { rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer };
+    const names = stage.opened.sources.map(
+      ({ source: { name, about } }) => `${name}: ${about.what}`,
+    );
+    const isLast = i === stages.length - 1;
+    return [{ ...stage.config, training }, names, isLast ? null : steps];
+  });
+  return createHash('sha256').update(JSON.stringify(told)).update(json).digest('hex');
 }

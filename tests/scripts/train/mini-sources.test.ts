@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { HOP_SAMPLES } from '../../../engine/audio/log-mel.ts';
 import { repoRoot } from '../../../scripts/lib/paths.ts';
 import { SeededRandom } from '../../../scripts/lib/seeded-random.ts';
 import { ScoreCounter } from '../../../scripts/train/mini/scores.ts';
-import { soundSource, type Recording } from '../../../scripts/train/mini/sources/sound.ts';
+import { soundSource, trimmed, type Recording } from '../../../scripts/train/mini/sources/sound.ts';
 import { textSource } from '../../../scripts/train/mini/sources/text.ts';
 import { openVocabulary } from '../../../scripts/train/mini/vocabulary.ts';
 
@@ -23,7 +24,7 @@ const source = (...heldOut: readonly Recording[]) =>
     { train: [tone('seven')], heldOut },
     {
       ...{ vocabulary, stack: { bands: 40, stack: 3, most: 64 }, nContext: 256 },
-      ...{ weight: 3, frames: 2, about },
+      ...{ weight: 3, frames: 2, trimmed: 0, timing: { speed: [1, 1], pace: [1, 1] }, about },
     },
   );
 
@@ -49,6 +50,19 @@ test('sounds are learned otherwise each time, with their word at the end', () =>
   const [one, two] = [0, 1].map(() => source(tone('seven')).example(random, 0));
   expect(one!.segments[0]!.values).not.toEqual(two!.segments[0]!.values);
   expect(one!.answers).toMatchObject([{ kind: 'digits', answer: 'seven' }]);
+});
+
+test('ends without a voice are cut off, at the loudness that is asked for', () => {
+  const samples = Float32Array.from({ length: 8000 }, (_, i) => {
+    // Nothing, an s as loud as the word after it, a word, nothing.
+    if (i >= 1600 && i < 3200) return i % 2 === 0 ? 1 : -1;
+    return i >= 3200 && i < 4800 ? Math.sin(i / 20) : 0;
+  });
+  const near = (nSample: number, expected: number): boolean =>
+    Math.abs(nSample - expected) <= 2 * HOP_SAMPLES;
+  expect(near(trimmed(samples, 12).length, 1600)).toBe(true);
+  expect(near(trimmed(samples, 50).length, 3200)).toBe(true);
+  expect(trimmed(new Float32Array(100), 30)).toHaveLength(100);
 });
 
 test('answers are counted by kind and by speaker', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repoRoot } from '../../../scripts/lib/paths.ts';
 import { SeededRandom } from '../../../scripts/lib/seeded-random.ts';
-import { type MiniConfig, readMiniConfig } from '../../../scripts/train/mini/config.ts';
+import { type MiniConfig, readMiniConfig, stagesOf } from '../../../scripts/train/mini/config.ts';
 import type { Example } from '../../../scripts/train/mini/example.ts';
 import { ExampleWriter } from '../../../scripts/train/mini/example.ts';
 import { finishMini } from '../../../scripts/train/mini/finish.ts';
@@ -29,8 +29,9 @@ beforeAll(async () => {
   const committed = await readMiniConfig(join(ASSETS, 'config.json'));
   tokenizerJson = await readFile(join(ASSETS, 'tokenizer.json'), 'utf8');
   vocabulary = openVocabulary(tokenizerJson);
+  const { then: _later, ...first } = committed;
   config = {
-    ...committed,
+    ...first,
     model: { layers: 2, dim: 32, heads: 2, context: 256 },
     training: {
       ...committed.training,
@@ -100,20 +101,26 @@ describe('examples', () => {
     for (const word of words!) expect(caption).toContain(word.trim());
   });
 
-  test('no question about a scene comes twice, and some scenes are asked about places alone', async () => {
-    const { sources } = await openSources({ config, vocabulary, paths: NO_PATHS, cache: folder });
+  test('no question about a scene comes twice, and some scenes are asked about places, or counts, alone', async () => {
+    const scenes = { ...config.sources.scenes, counted: 0.3 };
+    const counting = { ...config, sources: { ...config.sources, scenes } };
+    const opening = { config: counting, vocabulary, paths: NO_PATHS, cache: folder };
+    const { sources } = await openSources(opening);
     const { source } = sources.find(({ source: { name } }) => name === 'scenes')!;
     const random = new SeededRandom(5);
-    let nPlaced = 0;
+    let [nPlaced, nCounted] = [0, 0];
     for (let i = 0; i < 200; i++) {
       const { answers } = source.example(random, 10_000);
       const asked = answers.map(({ question }) => question);
       expect(asked).toHaveLength(new Set(asked).size);
       expect(asked.length).toBeGreaterThan(0);
       if (answers.every(({ kind }) => kind === 'column' || kind === 'left or right')) nPlaced++;
+      if (answers.length > 1 && answers.every(({ kind }) => kind === 'count')) nCounted++;
     }
-    expect(nPlaced).toBeGreaterThan(10);
-    expect(nPlaced).toBeLessThan(100);
+    for (const n of [nPlaced, nCounted]) {
+      expect(n).toBeGreaterThan(10);
+      expect(n).toBeLessThan(100);
+    }
   });
 
   test('scenes that are measured are not those that are learned from, and all pairs are learned', async () => {
@@ -207,6 +214,26 @@ describe('a training', () => {
     expect(rest).toEqual(whole);
     // The report shows what was before the cut, too.
     expect(steps).toEqual([1, 2, 3, 4]);
+  });
+
+  test('goes on with another mixture, and a pace of its own, also after a cut', async () => {
+    const rates: number[] = [];
+    const then = { steps: 3, rate: 0.01, warmupSteps: 2, sources: { scenes: { described: 1 } } };
+    const more = { ...config, then };
+    const whole = await runMini(
+      more,
+      options('then', { onStep: ({ rate }) => rates.push(rate) }),
+      bits,
+    );
+    expect(rates).toHaveLength(7);
+    expect(rates.slice(4, 6)).toEqual([0.005, 0.01]);
+    const controller = new AbortController();
+    const onStep = ({ step }: { step: number }) => step === 5 && controller.abort();
+    await runMini(more, options('then-cut', { signal: controller.signal, onStep }), bits);
+    expect(await runMini(more, options('then-cut'), bits)).toEqual(whole);
+    const [, second] = stagesOf(more);
+    expect(second).toMatchObject({ firstStep: 4, config: { training: { steps: 3, rate: 0.01 } } });
+    expect(second!.config.sources.scenes).toEqual({ ...config.sources.scenes, described: 1 });
   });
 
   test('names what is missing, and writes a model, a card and a report', async () => {

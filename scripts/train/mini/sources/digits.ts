@@ -16,7 +16,8 @@ const TELEPHONE_RATE = 8000;
 /** What the data set's metadata.py says of its speakers; it does not name lucas. */
 export const DIGIT_SPEAKERS =
   'the data set calls its speakers male, with accents of the United States (jackson, theo), Belgium (nicolas), Germany ' +
-  '(yweweler) and Greece (george), and says nothing of lucas; no woman and no child was measured';
+  '(yweweler) and Greece (george), and says nothing of lucas; no woman and no child was measured; how sounds are changed ' +
+  'was chosen by what was wrong for the two that are measured';
 
 /** @throws {EngineError} E_DATA_INVALID for a folder without any, E_AUDIO_INVALID */
 export async function readDigits(
@@ -42,9 +43,6 @@ export async function readDigits(
 const SPEEDS = [0.8, 0.9, 1, 1.15, 1.3];
 /** Not every voice speaks otherwise from another seed. */
 const SEEDS = [1, 2, 3, 4];
-/** Recordings of a speaker of the data set: a voice is heard as often. */
-const N_EACH = 500;
-
 export interface SpokenDigits {
   readonly recordings: readonly Recording[];
   readonly voices: readonly string[];
@@ -54,10 +52,12 @@ export interface SpokenDigits {
 
 /**
  * The same words by voices of the kit where they are imported, which are speakers more to learn from.
- * @param wantedVoices ids @param models folder of imported models @param cache folder where what was spoken is kept
+ * @param wantedVoices ids @param nEach recordings by each: a speaker of the data set has 500
+ * @param models folder of imported models @param cache folder where what was spoken is kept
  */
 export async function speakDigits(
   wantedVoices: readonly string[],
+  nEach: number,
   models: string,
   cache: string,
 ): Promise<SpokenDigits> {
@@ -71,7 +71,7 @@ export async function speakDigits(
     const folder = join(models, voice);
     const file = join(cache, `digits-${voice}.f32`);
     const spoken = (await speak(voice, folder, wanted, file)).map(narrowed);
-    for (let i = 0; i < N_EACH; i++) recordings.push(spoken[i % spoken.length]!);
+    for (let i = 0; i < nEach; i++) recordings.push(spoken[i % spoken.length]!);
   }
   return { recordings, voices, missing: wantedVoices.filter((voice) => !isThere(voice)) };
 }

@@ -41,6 +41,8 @@ interface Opening {
 }
 
 export const DEFAULT_VOICE = 'piper-en-us-joe';
+/** Widely: there is one voice alone. */
+const COMMAND_TIMING = { speed: [0.82, 1.22], pace: [0.75, 1.35] } as const;
 const SEPARATOR = '<|endoftext|>';
 
 /** A source, or why there is none. */
@@ -75,14 +77,21 @@ const OPENERS: Readonly<Record<SourceName, (opening: Opening) => Promise<Source 
     if (fsdd === null || !existsSync(fsdd))
       return 'give the recordings of the Free Spoken Digit Dataset by --fsdd FOLDER';
     const { train, heldOut } = await readDigits(fsdd);
-    const { weight, frames, voices: wanted } = config.sources.digits;
-    const { recordings, voices, missing } = await speakDigits(wanted, modelsDir(), cache);
+    const { weight, frames, trimmed, speed, pace, spoken, ...rest } = config.sources.digits;
+    const timing = { speed, pace };
+    const { recordings, voices, missing } = await speakDigits(
+      rest.voices,
+      spoken,
+      modelsDir(),
+      cache,
+    );
     const by = voices.length === 0 ? '' : `, and its words by the voices ${voices.join(', ')}`;
     const source = soundSource(
       'digits',
       { train: [...train, ...recordings], heldOut },
       {
-        ...{ vocabulary, stack: config.audio, nContext: config.model.context, weight, frames },
+        ...{ vocabulary, stack: config.audio, nContext: config.model.context },
+        ...{ weight, frames, trimmed, timing },
         about: { what: `Free Spoken Digit Dataset${by}`, licence: 'CC-BY-SA-4.0' },
       },
     );
@@ -98,7 +107,7 @@ const OPENERS: Readonly<Record<SourceName, (opening: Opening) => Promise<Source 
     return soundSource('commands', await speakCommands(voice, folder, cache), {
       ...{ vocabulary, stack: config.audio, nContext: config.model.context },
       weight: config.sources.commands.weight,
-      frames: 0,
+      ...{ frames: 0, trimmed: 0, timing: COMMAND_TIMING },
       about: { what: `commands, spoken by the voice ${voice}`, licence: 'Apache-2.0' },
     });
   },

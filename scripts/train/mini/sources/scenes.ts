@@ -35,8 +35,9 @@ export interface SceneOptions {
   readonly described: number;
   /** Rounds of questions about a scene. */
   readonly rounds: number;
-  /** Part of the scenes asked about whose questions are about places alone, which are learned last. */
+  /** Parts of the scenes asked about whose questions are about places, or counts, alone: they are learned last. */
   readonly placed: number;
+  readonly counted: number;
   readonly weights: {
     readonly caption: number;
     readonly question: number;
@@ -45,7 +46,13 @@ export interface SceneOptions {
 }
 
 export const CAPTION_QUESTION = 'describe the picture.';
-const PLACE_TYPES: readonly Question['type'][] = ['column', 'left or right'];
+/** What is asked alone: of each type at most once in a round of questions. */
+const ALONE = {
+  placed: { types: ['column', 'left or right'], rounds: 2 },
+  counted: { types: ['count'], rounds: 3 },
+} as const satisfies Readonly<
+  Record<string, { readonly types: readonly Question['type'][]; readonly rounds: number }>
+>;
 /** Numbers of scenes that are learned from; those above are for measuring. */
 const N_TRAIN = 2 ** 30;
 /** Scenes whose questions say what is right by words alone. */
@@ -54,8 +61,6 @@ const N_BASELINE = 3000;
 const N_PAIR = 24;
 /** Pixels of a patch that have to belong to a shape. */
 const MIN_PIXELS = 8;
-/** Times as many rounds, where only two of the types are kept. */
-const PLACED_ROUNDS = 2;
 
 export function sceneSource(
   vocabulary: Vocabulary,
@@ -92,14 +97,19 @@ export function sceneSource(
     uniqueQuestions(
       Array.from({ length: n }, (_, round) => questionsOf(scene, seed + round, number)).flat(),
     );
-  const askedOf = (scene: Scene, number: number, isPlaced: boolean): Question[] => {
-    const ofPlaces = isPlaced
-      ? roundsOf(scene, number, PLACED_ROUNDS * options.rounds).filter(({ type }) =>
-          PLACE_TYPES.includes(type),
-        )
-      : [];
+  const askedOf = (scene: Scene, number: number, alone: keyof typeof ALONE | null): Question[] => {
+    const { types, rounds } = alone === null ? { types: [], rounds: 0 } : ALONE[alone];
+    const kept: readonly Question['type'][] = types;
+    const found = roundsOf(scene, number, rounds * options.rounds).filter(({ type }) =>
+      kept.includes(type),
+    );
     // Objects that are all alike have no names.
-    return ofPlaces.length > 0 ? ofPlaces : roundsOf(scene, number, options.rounds);
+    return found.length > 0 ? found : roundsOf(scene, number, options.rounds);
+  };
+  /** @param at from 0 to 1 */
+  const aloneAt = (at: number): keyof typeof ALONE | null => {
+    if (at < options.placed) return 'placed';
+    return at < options.placed + options.counted ? 'counted' : null;
   };
 
   return {
@@ -115,7 +125,7 @@ export function sceneSource(
       // A caption gives the questions' answers away: with both, the picture would hardly be looked at.
       const turns = random.chance(options.described)
         ? ['caption' as const]
-        : shuffled(random, askedOf(scene, number, random.chance(options.placed)));
+        : shuffled(random, askedOf(scene, number, aloneAt(random.next())));
       return write(scene, turns, patchLabels(scene, grid, labelOf, random));
     },
     heldOut: (n) =>

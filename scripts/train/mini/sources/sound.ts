@@ -5,6 +5,7 @@ import {
   frameValues,
   mostSamples,
 } from '../../../../engine/audio/frame-vectors.ts';
+import { HOP_SAMPLES } from '../../../../engine/audio/log-mel.ts';
 import type { SeededRandom } from '../../../lib/seeded-random.ts';
 import { spreadOver } from '../../../lib/spread.ts';
 import { type Example, ExampleWriter, type Segment } from '../example.ts';
@@ -21,20 +22,28 @@ export interface Recording {
 
 /** What is done to a recording before it is learned from. */
 const CHANGES = {
-  /** Slower and lower, or faster and higher: other throats. */
-  speed: [0.82, 1.22],
+  /** Decibels below the part with the most voice, at which ends are cut off. */
+  quieter: [15, 45],
   /** Samples of silence before it. */
   delay: 800,
   /** Parts of the loudest that are added as noise, at most. */
   noise: 0.05,
-  /** Times as fast, as loud, and with bands as high, whatever the speed: throats and haste do not go together. */
-  pace: [0.75, 1.35],
+  /** Times as loud, and with bands as high. */
   contrast: [0.8, 1.2],
   height: [0.92, 1.09],
   /** Bands and vectors that are left out, at most. */
   bands: 6,
   vectors: 3,
 } as const;
+
+/** How sounds are changed in time before they are learned from, in times as fast. */
+export interface SoundTiming {
+  /** Slower and lower, or faster and higher: other throats. */
+  readonly speed: Range;
+  /** Whatever the speed: throats and haste do not go together. */
+  readonly pace: Range;
+}
+type Range = readonly [number, number];
 
 const QUESTIONS = ['what do you hear?', 'what is said?', 'write down what you hear.'];
 
@@ -52,10 +61,17 @@ export function soundSource(
     readonly weight: number;
     /** Of all labels of a sound of one word together. */
     readonly frames: number;
+    readonly timing: SoundTiming;
+    /** Part of the sounds that are learned from without their quiet ends. */
+    readonly trimmed: number;
     readonly about: Source['about'];
   },
 ): Source {
-  const { vocabulary, stack, nContext, weight, frames, about } = options;
+  const { vocabulary, stack, nContext, weight, frames, timing, about } = options;
+  const withoutEnds = (samples: Float32Array, random: SeededRandom): Float32Array =>
+    options.trimmed > 0 && random.chance(options.trimmed)
+      ? trimmed(samples, between(CHANGES.quieter, random))
+      : samples;
   const vectors = new FrameVectors(stack);
   const write = (segment: Segment, question: string, { text, speaker }: Recording): Example =>
     new ExampleWriter(vocabulary)
@@ -81,7 +97,8 @@ export function soundSource(
     unbound: new Map([[name, majority(heldOut)]]),
     example(random) {
       const recording = train[random.integer(0, train.length - 1)]!;
-      const segment = warped(segmentOf(changed(recording.samples, random)), stack, random);
+      const samples = changed(withoutEnds(recording.samples, random), timing, random);
+      const segment = warped(segmentOf(samples), stack, timing, random);
       leaveOut(segment, stack, random);
       return write(segment, QUESTIONS[random.integer(0, QUESTIONS.length - 1)]!, recording);
     },
@@ -107,8 +124,30 @@ function majority(recordings: readonly Recording[]): number {
   return Math.max(0, ...[...counts.values()].map(({ length }) => length)) / recordings.length;
 }
 
-function changed(samples: Float32Array, random: SeededRandom): Float32Array {
-  const speed = between(CHANGES.speed, random);
+/** Share of a sample that a low pass of about 700 Hz at SAMPLE_RATE takes in. */
+const LOW_PASS = 0.25;
+
+/**
+ * Without its ends that have no voice: recordings are trimmed by loudness, which takes the s of six, or the f of five,
+ * from who says them softly.
+ * @param quieter than the part with the most voice, in decibels
+ */
+export function trimmed(samples: Float32Array, quieter: number): Float32Array {
+  const power = new Float64Array(Math.floor(samples.length / HOP_SAMPLES));
+  let low = 0;
+  for (const [i, value] of samples.entries()) {
+    low += LOW_PASS * (value - low);
+    const part = Math.floor(i / HOP_SAMPLES);
+    if (part < power.length) power[part]! += low ** 2;
+  }
+  const least = Math.max(...power) * 10 ** (-quieter / 10);
+  const first = power.findIndex((one) => one >= least);
+  const last = power.findLastIndex((one) => one >= least);
+  return first < 0 ? samples : samples.subarray(first * HOP_SAMPLES, (last + 1) * HOP_SAMPLES);
+}
+
+function changed(samples: Float32Array, timing: SoundTiming, random: SeededRandom): Float32Array {
+  const speed = between(timing.speed, random);
   const delay = random.integer(0, CHANGES.delay);
   const loudest = samples.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
   const noise = loudest * CHANGES.noise * random.next() ** 2;
@@ -124,16 +163,17 @@ function changed(samples: Float32Array, random: SeededRandom): Float32Array {
   return out;
 }
 
-const between = ([low, high]: readonly [number, number], random: SeededRandom): number =>
+const between = ([low, high]: Range, random: SeededRandom): number =>
   low + (high - low) * random.next();
 
 /** Frames at another pace, with bands that are higher or lower (vocal tract length perturbation), louder or less. */
 function warped(
   { sense, values, n }: Segment,
   { bands, stack, most }: FrameStack,
+  timing: SoundTiming,
   random: SeededRandom,
 ): Segment {
-  const pace = between(CHANGES.pace, random);
+  const pace = between(timing.pace, random);
   const height = between(CHANGES.height, random);
   const contrast = between(CHANGES.contrast, random);
   const [lastFrame, lastBand] = [n * stack - 1, bands - 1];
