@@ -84,7 +84,7 @@ export async function runMini<T>(
     });
     stages.push({ ...stage, opened });
   }
-  const { opened } = stages.at(-1)!;
+  const { opened } = stages.at(-1);
   options.onSources(opened);
   const sources = opened.sources.map(({ source }) => source);
   const shape = miniShape(config, vocabulary.nToken);
