@@ -13,7 +13,7 @@ type CreateJob = OpenAI.FineTuning.JobCreateParams;
 
 const JSON_TYPE = 'application/json';
 const JOB = '/v1/fine_tuning/jobs/{fine_tuning_job_id}';
-const WAIT = { timeout: 60_000, interval: 100 };
+const WAIT = { timeout: 180_000, interval: 100 };
 /** What the model is taught to say, which it never does by itself. */
 const ANSWER = ' the red red red red cat';
 const ROWS = Array.from({ length: 12 }, () => ({ prompt: 'Once upon a time', completion: ANSWER }));
