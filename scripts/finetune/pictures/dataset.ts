@@ -66,8 +66,29 @@ export function isHeldOut(sha256: string, share: number): boolean {
   return parseInt(sha256.slice(0, HASH_DIGITS), 16) < share * 16 ** HASH_DIGITS;
 }
 
+/** What is asked about: a part of the data, or by null the share of the pictures that trainings hold out. */
+export interface AskedPart {
+  readonly heldOut: number;
+  readonly split: string | null;
+}
+
+/** Pictures that trainings learn from, and those that are asked about, in an order that says nothing of what they show. */
+export async function dividePictures(
+  rows: readonly PictureRow[],
+  { heldOut, split }: AskedPart,
+): Promise<{ readonly known: readonly SaidPicture[]; readonly asked: readonly SaidPicture[] }> {
+  const isTrained = (row: PictureRow): boolean => row.split === null || row.split === TRAIN_SPLIT;
+  const trained = await readPictures(rows.filter(isTrained));
+  const isHeld = ({ sha256 }: SaidPicture): boolean => isHeldOut(sha256, heldOut);
+  const [known, asked] =
+    split === null
+      ? [trained.filter((one) => !isHeld(one)), trained.filter(isHeld)]
+      : [trained, await readPictures(rows.filter((row) => row.split === split))];
+  return { known, asked: inHashOrder(asked) };
+}
+
 /** In an order that says nothing of what they show. */
-export function inHashOrder(pictures: readonly SaidPicture[]): SaidPicture[] {
+function inHashOrder(pictures: readonly SaidPicture[]): SaidPicture[] {
   return pictures.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
 }
 

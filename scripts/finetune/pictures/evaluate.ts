@@ -10,9 +10,9 @@ import {
   unitVector,
 } from '../../eval/captions/neighbours.ts';
 import { type Estimate, meanOf } from '../../eval/intervals.ts';
-import { inHashOrder, isHeldOut, readPictures, type SaidPicture, standardised } from './dataset.ts';
+import { dividePictures, type SaidPicture, standardised } from './dataset.ts';
 import { channelScale, type FeatureOptions, readFeatures } from './features.ts';
-import { CAPTION_QUESTIONS, type PictureRow, TRAIN_SPLIT } from './rows.ts';
+import { CAPTION_QUESTIONS, type PictureRow } from './rows.ts';
 import type { RowsSegment, SeeingModel } from './seeing-model.ts';
 
 /** What captions are by. */
@@ -121,20 +121,13 @@ const wordsOf = ({ texts }: SaidPicture): string[][] =>
 /** Pictures whose captions are known, and those that are asked about. */
 async function divide(
   rows: readonly PictureRow[],
-  { heldOut, split, most }: CaptionOptions,
+  { most, ...part }: CaptionOptions,
 ): Promise<{ readonly known: readonly SaidPicture[]; readonly asked: readonly SaidPicture[] }> {
   const captions = rows.filter(({ texts }) =>
     texts.every(({ question }) => (CAPTION_QUESTIONS as readonly string[]).includes(question)),
   );
-  const isTrained = (row: PictureRow): boolean => row.split === null || row.split === TRAIN_SPLIT;
-  const trained = await readPictures(captions.filter(isTrained));
-  const isHeld = ({ sha256 }: SaidPicture): boolean => isHeldOut(sha256, heldOut);
-  const [known, asked] =
-    split === null
-      ? [trained.filter((one) => !isHeld(one)), trained.filter(isHeld)]
-      : [trained, await readPictures(captions.filter((row) => row.split === split))];
-  if (known.length > 0 && asked.length > 0)
-    return { known, asked: inHashOrder(asked).slice(0, most) };
+  const { known, asked } = await dividePictures(captions, part);
+  if (known.length > 0 && asked.length > 0) return { known, asked: asked.slice(0, most) };
   throw new EngineError(
     'E_USAGE',
     `eval: ${known.length} pictures with known captions and ${asked.length} to ask about; expected some of both. Give more captions, another --split, or a larger --held-out.`,

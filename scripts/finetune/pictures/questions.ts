@@ -2,8 +2,8 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import { UnboundBaseline } from '../../data/mini/baseline.ts';
 import { type Estimate, share } from '../../eval/intervals.ts';
-import { inHashOrder, isHeldOut, readPictures, type SaidPicture } from './dataset.ts';
-import { CAPTION_QUESTIONS, type PictureRow, type PictureText, TRAIN_SPLIT } from './rows.ts';
+import { dividePictures, type SaidPicture } from './dataset.ts';
+import { CAPTION_QUESTIONS, type PictureRow, type PictureText } from './rows.ts';
 import type { RowsSegment, SeeingModel } from './seeing-model.ts';
 
 export interface QuestionReport {
@@ -107,20 +107,14 @@ function askedOf({ question, answer }: PictureText) {
 /** Pictures with questions whose answers are known, and those that are asked about, until there are enough. */
 async function divideQuestions(
   rows: readonly PictureRow[],
-  { heldOut, split, most }: QuestionOptions,
+  { most, ...part }: QuestionOptions,
 ): Promise<{ readonly known: readonly SaidPicture[]; readonly asked: readonly SaidPicture[] }> {
   const questions = rows.filter(({ texts }) =>
     texts.every(({ question }) => !(CAPTION_QUESTIONS as readonly string[]).includes(question)),
   );
-  const isTrained = (row: PictureRow): boolean => row.split === null || row.split === TRAIN_SPLIT;
-  const trained = await readPictures(questions.filter(isTrained));
-  const isHeld = ({ sha256 }: SaidPicture): boolean => isHeldOut(sha256, heldOut);
-  const [known, all] =
-    split === null
-      ? [trained.filter((one) => !isHeld(one)), trained.filter(isHeld)]
-      : [trained, await readPictures(questions.filter((row) => row.split === split))];
+  const { known, asked: all } = await dividePictures(questions, part);
   let left = most;
-  const asked = inHashOrder(all).flatMap((one) => {
+  const asked = all.flatMap((one) => {
     const texts = one.texts.slice(0, left);
     left -= texts.length;
     return texts.length === 0 ? [] : [{ ...one, texts }];

@@ -43,6 +43,7 @@ export async function readDigits(
 const SPEEDS = [0.8, 0.9, 1, 1.15, 1.3];
 /** Not every voice speaks otherwise from another seed. */
 const SEEDS = [1, 2, 3, 4];
+
 export interface SpokenDigits {
   readonly recordings: readonly Recording[];
   readonly voices: readonly string[];
