@@ -56,12 +56,21 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
   /** Rows in memory at a time. */
   readonly nRow: number;
   readonly #kernels: TrainingKernels;
+  /** Place in the head of each token that the loss compares; null where it has all. */
+  readonly #headPlaces: ReadonlyMap<number, number> | null;
 
   private constructor(started: StartedCrew<AdapterProgramConfig>) {
     super(started);
     this.#kernels = started.kernels;
     this.#config = started.config.adapter;
     this.nRow = this.#config.nRow;
+    const { headIds } = this.#config;
+    this.#headPlaces = headIds ? new Map(Array.from(headIds, (id, place) => [id, place])) : null;
+  }
+
+  /** Tokens that the loss compares. */
+  get nHead(): number {
+    return this.#headPlaces?.size ?? this.program.plan.base.config.nVocab;
   }
 
   /** Bytes of the memory that all threads share. */
@@ -208,7 +217,7 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     for (const [row, isActive] of active.entries())
       this.floats[input.gates / 4 + row] = isActive * scale;
     this.words.set(picks, input.picks / 4);
-    this.words.set(targets, input.ids / 4);
+    this.words.set(this.#placesInHead(targets), input.ids / 4);
     this.floats.set(weights, input.weights / 4);
     if (input.vectors !== null) this.#writeVectors(input.vectors, pass.pictures ?? NO_VECTORS);
     if (input.shares === null) return;
@@ -216,6 +225,17 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
       throw new EngineError('E_INTERNAL', 'training: a pass without what the teacher says of it');
     this.words.set(shares.ids, input.shares.ids / 4);
     this.floats.set(shares.values, input.shares.values / 4);
+  }
+
+  /** @throws {EngineError} E_INTERNAL for a token that the head does not have */
+  #placesInHead(targets: Uint32Array): Uint32Array {
+    const places = this.#headPlaces;
+    if (places === null) return targets;
+    return targets.map((id) => {
+      const place = places.get(id);
+      if (place !== undefined) return place;
+      throw new EngineError('E_INTERNAL', `training: token ${id} is not among those of the head`);
+    });
   }
 
   #writeVectors(to: VectorInput, { values, rows, places }: BatchVectors): void {

@@ -8,12 +8,14 @@ export interface LearnedSizes {
   readonly targets: readonly Target[];
   /** Positions of a prefix, which stands in place of matrices. */
   readonly prefix?: number;
+  /** Tokens that the loss compares; the vocabulary by default. */
+  readonly nHead?: number;
 }
 
 /** Products forwards, and those of the slopes of what they read; weights of the base have none. */
 export function passFlops(
   c: ModelConfig,
-  { rank, targets, prefix = 0 }: LearnedSizes,
+  { rank, targets, prefix = 0, nHead = c.nVocab }: LearnedSizes,
   { tokens, starts, trunks, picks }: Pick<Pass, 'tokens' | 'starts' | 'trunks' | 'picks'>,
 ): number {
   const nRow = tokens.length;
@@ -33,5 +35,5 @@ export function passFlops(
   }
   const attention = 6 * 2 * squares * c.nHead * c.headDim;
   const layers = c.nLayer * (nRow * (4 * base + 6 * lowRank) + attention);
-  return layers + 4 * picks.length * c.nVocab * c.nEmbd;
+  return layers + 4 * picks.length * nHead * c.nEmbd;
 }

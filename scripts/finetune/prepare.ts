@@ -22,8 +22,13 @@ import { readStudyDataset, type StudyDatasetOptions } from './study-dataset.ts';
 import { N_SHARE, Teacher } from './teacher.ts';
 
 const OPTIMIZER = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
+/** Of pictures, which are learned from in hundreds of updates: the first slopes, of eyes that see nothing yet, soon count no more. */
+const PICTURES_BETA2 = 0.98;
 /** Rows in memory at a time, where no example is longer: about a megabyte each of a model of 135 million weights. */
 const PASS_ROWS = 512;
+
+/** Tokens at the beginning of a vocabulary that are compared though no picture's text has them. */
+const N_FREQUENT_TOKEN = 8192;
 
 export interface OpenBase {
   readonly source: ModelSource<DecoderManifest>;
@@ -144,10 +149,11 @@ export async function startTraining(
     base: { id, architecture, config: shape, tensors, shards },
     ...{ rank, alpha, targets: prefix === 0 ? targets : [], nPrefix, isPrefixFixed: set !== null },
     ...{ nShare: isTaught ? N_SHARE : 0, nRow: Math.max(nPrefix, passRows(data, batch)) },
-    ...(set === null ? {} : { eyes: eyesShape(set) }),
+    ...(set === null ? {} : { eyes: eyesShape(set), headIds: headIdsOf(data, shape.nVocab) }),
   };
   const program: AdapterProgramConfig = {
-    ...{ adapter, nThread, optimizer: { ...OPTIMIZER, maxNorm } },
+    ...{ adapter, nThread },
+    optimizer: { ...OPTIMIZER, ...(set !== null && { beta2: PICTURES_BETA2 }), maxNorm },
   };
   const training = await AdapterTraining.start(program, source, seed);
   if (nPrefix > 0) training.beginPrefix(repeated(opening, nPrefix));
@@ -157,6 +163,17 @@ export async function startTraining(
 function eyesShape(set: PictureSet): EyesShape {
   const nIn = set.scale.mean.length + N_CONSTANT;
   return { nIn, nHidden: frequentWords(set).length, nPosition: set.nPosition };
+}
+
+/**
+ * Tokens that occur, and the first of the vocabulary: a base says those most, as they were merged first, and has to unlearn
+ * what it would say in place of the data's words.
+ */
+function headIdsOf({ train, heldOut }: Dataset, nVocab: number): Uint32Array {
+  const ids = new Set(Array.from({ length: Math.min(N_FREQUENT_TOKEN, nVocab) }, (_, id) => id));
+  for (const { texts } of [...train, ...heldOut])
+    for (const { tokens } of texts) for (const id of tokens) ids.add(id);
+  return Uint32Array.from(ids).sort();
 }
 
 /** Rows of the longest example, or as many as are worth having in memory together. */

@@ -266,7 +266,7 @@ class FinetuneRun {
       ...{ rate: this.#config.rate ?? DEFAULT_RATES[form] * factor, nStep },
       nWarmup: Math.max(1, Math.round(nStep * WARMUP_PART)),
     });
-    const adapter = this.#config;
+    const adapter = { ...this.#config, nHead: training.nHead };
     const shape = this.#base.source.manifest.config;
     training.clear();
     let [loss, weight, nToken, nFlop] = [0, 0, 0, 0];

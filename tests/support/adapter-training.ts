@@ -85,6 +85,7 @@ export interface SmallOptions {
   readonly eyes?: EyesShape;
   /** Tokens of a teacher. */
   readonly nShare?: number;
+  readonly headIds?: Uint32Array;
 }
 
 export async function startSmall(

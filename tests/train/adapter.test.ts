@@ -216,3 +216,48 @@ describe('steps', () => {
     });
   });
 });
+
+test('a head of some tokens compares those alone: losses and slopes follow from those of the whole head', async () => {
+  const source = await smallBase(root, 'q8');
+  const { nVocab } = source.manifest.config;
+  // No whole number of tiles, the first and the last among them.
+  const headIds = Uint32Array.from([0, 3, 17, 18, 40, 77, 101, 130, nVocab - 1]);
+  const [some, all] = [await startSmall(source, { headIds }), await startSmall(source)];
+  try {
+    fillAdapter(some, 5);
+    fillAdapter(all, 5);
+    const made = smallPass(nVocab, 6);
+    const pass = { ...made, targets: made.targets.map((id) => headIds[id % headIds.length]!) };
+    const ones = pass.weights.map(() => 1);
+    const whole = Array.from(headIds, (id) => {
+      const targets = pass.targets.map(() => id);
+      return { targets, losses: all.evaluate({ ...pass, targets, weights: ones }) };
+    });
+    // -log of the part that is the target's of what those tokens have together.
+    const sums = Array.from(pass.picks, (_, i) =>
+      whole.reduce((sum, { losses }) => sum + Math.exp(-losses[i]!), 0),
+    );
+    some.clear();
+    const losses = some.learn(pass);
+    const targetLosses = all.evaluate({ ...pass, weights: ones });
+    for (const [i, sum] of sums.entries())
+      expect(losses[i]).toBeCloseTo(pass.weights[i]! * (targetLosses[i]! + Math.log(sum)), 3);
+    all.clear();
+    all.learn(pass);
+    for (const { targets, losses: each } of whole) {
+      const weights = pass.weights.map((w, i) => (-w * Math.exp(-each[i]!)) / sums[i]!);
+      all.learn({ ...pass, targets, weights });
+    }
+    for (const [w, weight] of some.program.plan.graph.weights.entries()) {
+      const wanted = all.slopes(all.program.plan.graph.weights[w]!);
+      const got = some.slopes(weight);
+      const size = Math.hypot(...wanted);
+      expect(size, weight.name).toBeGreaterThan(0);
+      expect(Math.hypot(...wanted.map((slope, i) => slope - got[i]!)) / size).toBeLessThan(1e-3);
+    }
+    expect(() => some.learn(made)).toThrow(/is not among those of the head/);
+  } finally {
+    await some.close();
+    await all.close();
+  }
+});

@@ -51,6 +51,11 @@ export interface AdapterConfig {
   readonly eyes?: EyesShape;
   /** Likeliest tokens of a teacher that each pick is learned from; by default the token that follows. */
   readonly nShare?: number;
+  /**
+   * Ids, ascending, of the tokens that the loss compares: those that occur, and those that a model says most. The whole
+   * vocabulary by default, which takes a seventh of the work of short texts.
+   */
+  readonly headIds?: Uint32Array;
   /** Rows that are in memory at a time: tokens of whole sequences. */
   readonly nRow: number;
 }
@@ -114,7 +119,7 @@ export const moduleOf = (target: Target): string => MODULES[target].replace(/^.*
 
 /** @throws {EngineError} E_MODEL_KIND for a base that cannot be trained through, E_USAGE for numbers that cannot be */
 export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPlan {
-  const { nRow, rank, targets, nPrefix = 0, nShare = 0, eyes } = config;
+  const { nRow, rank, targets, nPrefix = 0, nShare = 0, eyes, headIds: ids } = config;
   if (rank > MAX_RANK || (targets.length === 0 && nPrefix === 0))
     throw new EngineError(
       'E_USAGE',
@@ -157,7 +162,7 @@ export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPla
   for (let i = 0; i < c.nLayer; i++)
     x = layer({ graph, base, config, input, ropeTable, matrices, nSeen, cache }, i, x);
   const last = rmsNorm(graph, 'norm', x, normWeight(base, 'outputNorm'), c.normEps);
-  const head = { slices: base.head, nVocab: c.nVocab };
+  const head = { slices: base.head, nVocab: ids?.length ?? c.nVocab, ...(ids && { ids }) };
   const { losses, slopes } = pickedTokens(graph, last, head, input);
   return {
     ...{ graph, base, input, ropeTable, cache, losses },

@@ -60,17 +60,17 @@ export function unpackAll(jobs: readonly UnpackJob[]): Phase {
   };
 }
 
-/** Rows [first, first + n) of a matrix that lies in slices. */
+/** `n` rows of a matrix that lies in slices. @param rowAt which one is the i-th */
 export function unpackRows(
   slices: readonly RowSlice[],
-  first: number,
+  rowAt: (i: number) => number,
   n: number,
   into: Pick<Unpacked, 'data' | 'stride'>,
 ): Phase {
   return (thread) => {
     const [from, to] = partOf(thread, n);
     for (let i = from; i < to; i++) {
-      const row = first + i;
+      const row = rowAt(i);
       const { weight, firstRow } = sliceOf(slices, row);
       unpackRow(thread.kernels, weight, row - firstRow, into.data + i * into.stride * 4);
     }

@@ -37,14 +37,17 @@ export interface SoftTargets {
 
 export interface StoredHead {
   readonly slices: readonly RowSlice[];
+  /** Tokens that are compared. */
   readonly nVocab: number;
+  /** Ids of those tokens, where they are a part of the vocabulary; ids of targets are places in it then. */
+  readonly ids?: Uint32Array;
 }
 
 /** @param x [nRow, nCol], whose slopes are made whole */
 export function pickedTokens(
   graph: Graph,
   x: Tensor,
-  { slices, nVocab }: StoredHead,
+  { slices, nVocab, ids }: StoredHead,
   targets: Picks,
 ): NextTokenPhases {
   const { nRow, nCol: n } = x;
@@ -67,7 +70,7 @@ export function pickedTokens(
     thread.kernels.gatherRows(x.data, targets.picks + from * 4, xs + from * n * 4, n, to - from);
   };
   const unpack = ({ first, words }: (typeof blocks)[number]): Phase =>
-    unpackRows(slices, first, words, head);
+    unpackRows(slices, (i) => ids?.[first + i] ?? first + i, words, head);
 
   /** Logits and losses of a chunk, which leave the last block of the head unpacked. */
   const score = (chunk: number): Phase[] =>
