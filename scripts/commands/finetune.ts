@@ -48,6 +48,7 @@ Data, one JSON object a line, all of one form:
 
 Pictures (--images), files beside the JSONL file that names them, or a folder with captions.jsonl, vqa.jsonl, questions.jsonl:
   {"image": "a.jpg", "captions": ["A dog on a beach."]}
+  {"image": "a.jpg", "captions": ["A cat."], "questions": [{"question": "What color is it?", "answer": "black"}]}
   {"image": "a.jpg", "question": "What animal is it?", "answer": "a dog"}
 
 Questions about a document, where the base's own are not enough; the quote is where the answer stands. An answer is learned

@@ -12,6 +12,8 @@ export interface EncodedText {
   readonly learned: Uint8Array;
   /** The adapter counts from this token on. */
   readonly activeFrom: number;
+  /** How much each token that is learned counts; 1 by default. */
+  readonly weight?: number;
   /** What a teacher says of each token that is learned, in their order; none where the tokens themselves are learned. */
   readonly shares?: Shares;
   /** The picture that stands in it: its tokens there are not read. */

@@ -31,14 +31,14 @@ export interface ObjectiveOptions {
   readonly reference: Map<PackedExample['example'], readonly number[]>;
 }
 
-/** Every token that is learned counts the same. */
+/** Tokens that are learned, each as much as its text says. */
 const TOKENS: Objective['run'] = (training, pass, _options, learns) => {
   const losses = learns ? training.learn(pass) : training.evaluate(pass);
   const bad = pass.entries.find(({ spans }) =>
     spans.some((span) => !isFinite(sumOf(losses, span))),
   );
-  const whole = [0, losses.length] as const;
-  return { loss: sumOf(losses, whole), weight: losses.length, badLine: bad?.example.line ?? null };
+  const sum = (values: Float32Array): number => sumOf(values, [0, values.length]);
+  return { loss: sum(losses), weight: sum(pass.weights), badLine: bad?.example.line ?? null };
 };
 
 /**

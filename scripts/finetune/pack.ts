@@ -48,7 +48,10 @@ export function* packPasses(
 }
 
 function packed(examples: readonly Example[], pictures: PictureVectors | null): PackedPass {
-  const rows: Rows = { tokens: [], active: [], starts: [], trunks: [], picks: [], targets: [] };
+  const rows: Rows = {
+    ...{ tokens: [], active: [], starts: [], trunks: [] },
+    ...{ picks: [], targets: [], weights: [] },
+  };
   const shown: ShownPicture[] = [];
   const said = examples.flatMap(({ texts }) => texts.map(({ shares }) => shares));
   const entries = examples.map((example) => {
@@ -75,7 +78,7 @@ function packed(examples: readonly Example[], pictures: PictureVectors | null): 
     starts: Uint32Array.from([...rows.starts, rows.tokens.length]),
     trunks: Uint32Array.from(rows.trunks),
     ...{ picks: Uint32Array.from(picks), targets: Uint32Array.from(rows.targets) },
-    ...{ weights: new Float32Array(picks.length).fill(1), shares: joinShares(said) },
+    ...{ weights: Float32Array.from(rows.weights), shares: joinShares(said) },
     pictures: pictures === null ? null : joinPictures(shown, pictures),
   };
 }
@@ -88,11 +91,12 @@ interface Rows {
   readonly trunks: number[];
   readonly picks: number[];
   readonly targets: number[];
+  readonly weights: number[];
 }
 
 /** Tokens [from, to) of a text as a sequence that goes on from the sequence `trunk`, which may be itself. */
 function addSequence(
-  { tokens, active, starts, trunks, picks, targets }: Rows,
+  { tokens, active, starts, trunks, picks, targets, weights }: Rows,
   text: EncodedText,
   [from, to]: readonly [number, number],
   trunk: number,
@@ -103,6 +107,7 @@ function addSequence(
     if (text.learned[i + 1] === 1) {
       picks.push(tokens.length);
       targets.push(text.tokens[i + 1]!);
+      weights.push(text.weight ?? 1);
     }
     tokens.push(text.tokens[i]!);
     active.push(i >= text.activeFrom ? 1 : 0);

@@ -360,8 +360,9 @@ class FinetuneRun {
       hash.update(JSON.stringify([pictures.encoder, pictures.grid, this.#data.sha256]));
     for (const { sha256 } of [...manifest.shards, manifest.tokenizer]) hash.update(sha256);
     for (const { texts } of this.#data.train)
-      for (const { tokens, learned, activeFrom, shares } of texts) {
+      for (const { tokens, learned, activeFrom, weight, shares } of texts) {
         hash.update(tokens).update(learned).update(String(activeFrom));
+        if (weight !== undefined) hash.update(String(weight));
         if (shares !== undefined) hash.update(shares.ids).update(shares.values);
       }
     return hash.digest('hex');

@@ -12,7 +12,7 @@ import {
 import { type Estimate, meanOf } from '../../eval/intervals.ts';
 import { dividePictures, type SaidPicture, standardised } from './dataset.ts';
 import { channelScale, type FeatureOptions, readFeatures } from './features.ts';
-import { CAPTION_QUESTIONS, type PictureRow } from './rows.ts';
+import { CAPTION_QUESTIONS, captionRows, type PictureRow } from './rows.ts';
 import type { RowsSegment, SeeingModel } from './seeing-model.ts';
 
 /** What captions are by. */
@@ -123,10 +123,7 @@ async function divide(
   rows: readonly PictureRow[],
   { most, ...part }: CaptionOptions,
 ): Promise<{ readonly known: readonly SaidPicture[]; readonly asked: readonly SaidPicture[] }> {
-  const captions = rows.filter(({ texts }) =>
-    texts.every(({ question }) => (CAPTION_QUESTIONS as readonly string[]).includes(question)),
-  );
-  const { known, asked } = await dividePictures(captions, part);
+  const { known, asked } = await dividePictures(captionRows(rows), part);
   if (known.length > 0 && asked.length > 0) return { known, asked: asked.slice(0, most) };
   throw new EngineError(
     'E_USAGE',

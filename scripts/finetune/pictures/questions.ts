@@ -3,7 +3,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { UnboundBaseline } from '../../data/mini/baseline.ts';
 import { type Estimate, share } from '../../eval/intervals.ts';
 import { dividePictures, type SaidPicture } from './dataset.ts';
-import { CAPTION_QUESTIONS, type PictureRow, type PictureText } from './rows.ts';
+import { type PictureRow, type PictureText, questionRows } from './rows.ts';
 import type { RowsSegment, SeeingModel } from './seeing-model.ts';
 
 export interface QuestionReport {
@@ -109,10 +109,7 @@ async function divideQuestions(
   rows: readonly PictureRow[],
   { most, ...part }: QuestionOptions,
 ): Promise<{ readonly known: readonly SaidPicture[]; readonly asked: readonly SaidPicture[] }> {
-  const questions = rows.filter(({ texts }) =>
-    texts.every(({ question }) => !(CAPTION_QUESTIONS as readonly string[]).includes(question)),
-  );
-  const { known, asked: all } = await dividePictures(questions, part);
+  const { known, asked: all } = await dividePictures(questionRows(rows), part);
   let left = most;
   const asked = all.flatMap((one) => {
     const texts = one.texts.slice(0, left);

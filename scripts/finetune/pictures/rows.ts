@@ -46,16 +46,18 @@ const EASY_VQA_FILE = 'questions.json';
 const text = z.string().trim().min(1, 'expected text that is not empty').max(4000);
 const image = z.string().min(1).max(1000);
 const split = z.string().max(100).optional();
+const texts = z.array(text).min(1).max(100);
+const questions = z.array(z.object({ question: text, answer: text })).max(100);
 const row = z.union(
   [
-    z.object({ image, split, captions: z.array(text).min(1).max(100) }),
+    z.object({ image, split, captions: texts, questions: questions.optional() }),
     z.object({ image, split, caption: text }),
-    z.object({ image, split, question: text, answers: z.array(text).min(1).max(100) }),
+    z.object({ image, split, question: text, answers: texts }),
     z.object({ image, split, question: text, answer: text }),
   ],
   {
     error:
-      'expected {"image", "captions": [...]}, {"image", "caption"}, {"image", "question", "answer"} or {"image", "question", "answers": [...]}',
+      'expected {"image", "captions": [...]} (with "questions": [{"question", "answer"}]), {"image", "caption"}, {"image", "question", "answer"} or {"image", "question", "answers": [...]}',
   },
 );
 
@@ -136,7 +138,30 @@ function textsOf(found: z.output<typeof row>, number: number): PictureText[] {
   const captions = 'caption' in found ? [found.caption] : found.captions;
   // The same for all captions of a picture, which then have all before them in common.
   const question = CAPTION_QUESTIONS[number % CAPTION_QUESTIONS.length]!;
-  return captions.map((answer) => ({ question, answer }));
+  const asked = 'questions' in found ? (found.questions ?? []) : [];
+  return [...captions.map((answer) => ({ question, answer })), ...asked];
+}
+
+/** Rows with those of their texts that say what a picture shows; rows without any are left out. */
+export function captionRows(rows: readonly PictureRow[]): PictureRow[] {
+  return rowsWith(rows, isCaption);
+}
+
+/** The same of answers to questions about a picture. */
+export function questionRows(rows: readonly PictureRow[]): PictureRow[] {
+  return rowsWith(rows, (text) => !isCaption(text));
+}
+
+const isCaption = ({ question }: PictureText): boolean =>
+  CAPTION_QUESTIONS.some((one) => one === question);
+
+function rowsWith(
+  rows: readonly PictureRow[],
+  isWanted: (text: PictureText) => boolean,
+): PictureRow[] {
+  return rows
+    .map((row) => ({ ...row, texts: row.texts.filter(isWanted) }))
+    .filter(({ texts }) => texts.length > 0);
 }
 
 function refused(faults: readonly string[]): EngineError {

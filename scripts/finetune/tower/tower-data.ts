@@ -16,12 +16,7 @@ import {
   readFeatures,
   type Features,
 } from '../pictures/features.ts';
-import {
-  CAPTION_QUESTIONS,
-  type PictureRow,
-  readPictureRows,
-  TRAIN_SPLIT,
-} from '../pictures/rows.ts';
+import { captionRows, readPictureRows, TRAIN_SPLIT } from '../pictures/rows.ts';
 import type { TowerConfig } from './config.ts';
 
 /** A picture and one of its captions. */
@@ -76,12 +71,8 @@ export async function readHashes(file: string): Promise<ReadonlySet<string>> {
 
 /** Rows that say what a picture shows: questions about pictures are none. */
 export async function readCaptioned(files: readonly string[]): Promise<SaidPicture[]> {
-  const isCaption = ({ texts }: PictureRow): boolean =>
-    texts.every(({ question }) => (CAPTION_QUESTIONS as readonly string[]).includes(question));
-  const rows = (await readPictureRows(files)).filter(
-    (row) => isCaption(row) && (row.split === null || row.split === TRAIN_SPLIT),
-  );
-  return await readPictures(rows);
+  const rows = captionRows(await readPictureRows(files));
+  return await readPictures(rows.filter(({ split }) => split === null || split === TRAIN_SPLIT));
 }
 
 /** Captions that differ in nothing but their writing. */

@@ -14,7 +14,12 @@ import {
 } from '../../../scripts/finetune/pictures/dataset.ts';
 import { CAPTIONERS, measureCaptions } from '../../../scripts/finetune/pictures/evaluate.ts';
 import { measureQuestions, plainAnswer } from '../../../scripts/finetune/pictures/questions.ts';
-import { CAPTION_QUESTIONS, readPictureRows } from '../../../scripts/finetune/pictures/rows.ts';
+import {
+  CAPTION_QUESTIONS,
+  captionRows,
+  questionRows,
+  readPictureRows,
+} from '../../../scripts/finetune/pictures/rows.ts';
 import { SeeingModel } from '../../../scripts/finetune/pictures/seeing-model.ts';
 import type { FinetuneResult } from '../../../scripts/finetune/result.ts';
 import { type FinetuneOptions, runFinetune } from '../../../scripts/finetune/run-finetune.ts';
@@ -79,10 +84,15 @@ test('what is said of pictures is learned, and is as likely to the engines that 
   const all = await readPictures(await readPictureRows([rows]));
   const held = all.filter(({ sha256 }) => isHeldOut(sha256, 0.2));
   expect(held.length).toBeGreaterThan(2);
-  const losses: number[] = [];
+  let [loss, weight] = [0, 0];
   for (const { path, texts } of held) {
     const picture = await model.look(path);
-    for (const text of texts) losses.push(...(await model.losses(picture, text, signal)));
+    for (const text of texts) {
+      const losses = await model.losses(picture, text, signal);
+      // A text counts as much as the root of its length.
+      loss += losses.reduce((sum, one) => sum + one, 0) / Math.sqrt(losses.length);
+      weight += Math.sqrt(losses.length);
+    }
   }
   const question = CAPTION_QUESTIONS[0];
   const picture = await model.look(held[0]!.path);
@@ -90,9 +100,8 @@ test('what is said of pictures is learned, and is as likely to the engines that 
   expect(greedy.length).toBeGreaterThan(3);
   expect(await model.bestAnswer(picture, question, 1, signal)).toBe(greedy);
   expect((await model.bestAnswer(picture, question, 3, signal)).length).toBeGreaterThan(3);
-  const mean = losses.reduce((sum, one) => sum + one, 0) / losses.length;
   // Activations are 8 bits in the engine, keys and values, too.
-  expect(Math.abs(mean - result.heldOutLoss!)).toBeLessThan(0.03);
+  expect(Math.abs(loss / weight - result.heldOutLoss!)).toBeLessThan(0.03);
   expect(result.heldOutLoss).toBeLessThan(result.heldOutBefore! * 0.7);
 
   const options = {
@@ -202,6 +211,28 @@ test('a part of easy-VQA is read as it is published', async () => {
   expect(await readPictureRows([file])).toEqual(expected);
   await writeFile(file, '[["is there a circle?"]]');
   await expect(readPictureRows([part])).rejects.toThrow(/questions\.json: 0/);
+});
+
+test('a row may have captions and questions, and is asked for each kind alone', async () => {
+  const file = join(folder, 'both.jsonl');
+  const questions = [{ question: 'What color is it?', answer: 'red' }];
+  const lines = [
+    { image: 'red-0.png', captions: ['red', 'all red'], questions },
+    { image: 'red-1.png', captions: ['more red'] },
+    { image: 'red-1.png', question: 'Is it blue?', answer: 'no' },
+  ];
+  await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const all = await readPictureRows([file]);
+  const answers = (some: typeof all): string[][] =>
+    some.map(({ texts }) => texts.map(({ answer }) => answer));
+  expect(answers(all)).toEqual([['red', 'all red', 'red'], ['more red'], ['no']]);
+  expect(answers(captionRows(all))).toEqual([['red', 'all red'], ['more red']]);
+  expect(answers(questionRows(all))).toEqual([['red'], ['no']]);
+  await appendFile(
+    file,
+    '{"image": "a.png", "captions": ["a"], "questions": [{"question": "b?"}]}',
+  );
+  await expect(readPictureRows([file])).rejects.toThrow(/line 4: expected/);
 });
 
 test('rows of another split are not learned from', async () => {
