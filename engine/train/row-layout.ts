@@ -13,12 +13,15 @@ export interface RowLayout {
   trunks?(): ArrayLike<number>;
 }
 
-/** Rows of the sequence that another one goes on from. */
-export function rowsBefore(rows: RowLayout, sequence: number): number {
+/** First row and number of rows of the sequence that another one goes on from; null where it begins anew. */
+export function trunkOf(
+  rows: RowLayout,
+  sequence: number,
+): { readonly first: number; readonly nRow: number } | null {
   const trunk = rows.trunks?.()[sequence] ?? sequence;
-  if (trunk === sequence) return 0;
+  if (trunk === sequence) return null;
   const starts = rows.starts();
-  return starts[trunk + 1]! - starts[trunk]!;
+  return { first: starts[trunk]!, nRow: starts[trunk + 1]! - starts[trunk]! };
 }
 
 /** [first sequence, end] of those that go on from one, and the one itself. */

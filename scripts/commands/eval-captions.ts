@@ -11,12 +11,11 @@ import {
   measureCaptions,
 } from '../finetune/pictures/evaluate.ts';
 import { readPictureRows } from '../finetune/pictures/rows.ts';
-import { parseCount, parseNumber } from '../lib/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { cacheDir } from '../lib/paths.ts';
 import { ProgressLine } from '../lib/progress.ts';
-import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
-import { openSeeing } from './open-seeing.ts';
+import { addSeeingOptions, openSeeing, type SeeingFlags } from './open-seeing.ts';
 
 export const CAPTIONS_EXAMPLES = `
 Examples:
@@ -28,11 +27,7 @@ Examples:
 /** Candidates of a token that the engine tells. */
 const MAX_BEAMS = 10;
 
-interface CaptionsFlags {
-  readonly model: string;
-  readonly adapter: string;
-  readonly heldOut: number;
-  readonly split?: string;
+interface CaptionsFlags extends SeeingFlags {
   readonly most: number;
   readonly beams: number;
   readonly features?: string;
@@ -41,21 +36,11 @@ interface CaptionsFlags {
 }
 
 export function addCaptionsCommand(command: Command): void {
-  command
-    .command('captions <files...>')
+  addSeeingOptions(command.command('captions <files...>'))
     .description(
       'CIDEr-D and BLEU-4 of what an adapter with eyes says of pictures, beside its captions on other pictures, those of ' +
         'the nearest pictures, and one caption for all.',
     )
-    .option('-m, --model <id>', 'the base of the adapter', SMALL_MODEL_ID)
-    .requiredOption('--adapter <folder>', 'what thimble finetune --images has written')
-    .option(
-      '--held-out <share>',
-      'share of the pictures that the training held out, by the hash of their files',
-      parseNumber(0, 1),
-      0.05,
-    )
-    .option('--split <name>', 'ask about the rows of this "split" in place of those')
     .option('--most <n>', 'pictures to ask about', parseCount(1), 1000)
     .option('--beams <n>', 'captions kept side by side (1: greedy)', parseCount(1, MAX_BEAMS), 1)
     .option('--features <file>', 'keeps vectors of pictures (default: in the cache folder)')

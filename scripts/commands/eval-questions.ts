@@ -6,11 +6,10 @@ import type { Command } from 'commander';
 import { formatEstimate } from '../eval/intervals.ts';
 import { measureQuestions, type QuestionReport } from '../finetune/pictures/questions.ts';
 import { readPictureRows } from '../finetune/pictures/rows.ts';
-import { parseCount, parseNumber } from '../lib/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { ProgressLine } from '../lib/progress.ts';
-import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
-import { openSeeing } from './open-seeing.ts';
+import { addSeeingOptions, openSeeing, type SeeingFlags } from './open-seeing.ts';
 
 export const QUESTIONS_EXAMPLES = `
 Examples:
@@ -18,32 +17,18 @@ Examples:
   thimble eval questions easy_vqa/data/train easy_vqa/data/test --adapter eyes --split test --most 2000
 `;
 
-interface QuestionsFlags {
-  readonly model: string;
-  readonly adapter: string;
-  readonly heldOut: number;
-  readonly split?: string;
+interface QuestionsFlags extends SeeingFlags {
   readonly most: number;
   readonly out?: string;
   readonly json?: boolean;
 }
 
 export function addQuestionsCommand(command: Command): void {
-  command
-    .command('questions <files...>')
+  addSeeingOptions(command.command('questions <files...>'))
     .description(
       'How often an adapter with eyes answers questions about pictures word for word, beside the most frequent answer to the ' +
         'same words.',
     )
-    .option('-m, --model <id>', 'the base of the adapter', SMALL_MODEL_ID)
-    .requiredOption('--adapter <folder>', 'what thimble finetune --images has written')
-    .option(
-      '--held-out <share>',
-      'share of the pictures that the training held out, by the hash of their files',
-      parseNumber(0, 1),
-      0.05,
-    )
-    .option('--split <name>', 'ask about the rows of this "split" in place of those')
     .option('--most <n>', 'questions to ask', parseCount(1), 1000)
     .option('--out <file>', 'write a line of JSON for each question')
     .option('--json', 'print one JSON object')

@@ -261,6 +261,10 @@ async function learn(flags: FinetuneFlags): Promise<void> {
     process.stdout.write(`${JSON.stringify(told)}\n`);
     return;
   }
+  if (!result.isWhole && !interruptSignal.aborted)
+    err.write(
+      `hint      the rate falls over all ${result.nStep} steps and is high still: --steps ${result.steps} with another --out takes as long, and learns more\n`,
+    );
   const held = (loss: number | null): string => loss?.toFixed(4) ?? 'unknown';
   process.stdout.write(
     `${result.steps} of ${result.nStep} steps, held-out loss ${held(result.heldOutBefore)} before, ${held(result.heldOutLoss)} after: ${folder}\n` +

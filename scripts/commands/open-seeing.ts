@@ -1,5 +1,6 @@
 /** An adapter with eyes and its base, for commands that measure it. */
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
@@ -7,8 +8,32 @@ import { build } from '../build/build.ts';
 import { ensureModel } from '../dev/prepare.ts';
 import { SeeingModel } from '../finetune/pictures/seeing-model.ts';
 import { openAdapter } from '../import/open/open-adapter.ts';
+import { parseNumber } from '../lib/arguments.ts';
 import { modelsDir } from '../lib/paths.ts';
+import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { readImported } from '../push/push.ts';
+
+/** Of every command that asks an adapter with eyes about pictures. */
+export interface SeeingFlags {
+  readonly model: string;
+  readonly adapter: string;
+  readonly heldOut: number;
+  readonly split?: string;
+}
+
+/** The options of `SeeingFlags`. */
+export function addSeeingOptions(command: Command): Command {
+  return command
+    .option('-m, --model <id>', 'the base of the adapter', SMALL_MODEL_ID)
+    .requiredOption('--adapter <folder>', 'what thimble finetune --images has written')
+    .option(
+      '--held-out <share>',
+      'share of the pictures that the training held out, by the hash of their files',
+      parseNumber(0, 1),
+      0.05,
+    )
+    .option('--split <name>', 'ask about the rows of this "split" in place of those');
+}
 
 /** @throws {EngineError} E_USAGE for an adapter without eyes; as importing and opening */
 export async function openSeeing(model: string, folder: string): Promise<SeeingModel> {

@@ -6,7 +6,7 @@
  */
 import type { Graph } from '../graph.ts';
 import type { ThreadContext } from '../phase.ts';
-import { familiesOf } from '../row-layout.ts';
+import { familiesOf, trunkOf } from '../row-layout.ts';
 import type { Tensor } from '../tensor.ts';
 
 export interface AttentionShape {
@@ -103,17 +103,14 @@ export function attention(
       const [from, to] = together[Math.floor(unit / nKvHead)]!;
       for (let sequence = from; sequence < to; sequence++) {
         const first = starts[sequence]!;
-        const trunk = rows.trunks?.()[sequence] ?? sequence;
+        const trunk = trunkOf(rows, sequence);
         const part = {
           nPosition: starts[sequence + 1]! - first,
           ...{ kvAt: first * kvRow * 4 + headAt, headAt },
-          trunk:
-            trunk === sequence
-              ? null
-              : {
-                  nPosition: starts[trunk + 1]! - starts[trunk]!,
-                  kvAt: starts[trunk]! * kvRow * 4 + headAt,
-                },
+          trunk: trunk && {
+            nPosition: trunk.nRow,
+            kvAt: trunk.first * kvRow * 4 + headAt,
+          },
         };
         for (let i = 0; i < perGroup; i++) {
           const qAt = (first * qRow + (group * perGroup + i) * headDim) * 4;

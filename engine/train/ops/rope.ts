@@ -1,7 +1,7 @@
 /** Turns queries or keys by their positions, in place (arXiv 2104.09864); pairs are half a head apart. */
 import type { Graph } from '../graph.ts';
 import { partOf, type ThreadContext } from '../phase.ts';
-import { rowsBefore } from '../row-layout.ts';
+import { trunkOf } from '../row-layout.ts';
 import type { Tensor } from '../tensor.ts';
 
 export interface RopeTable {
@@ -47,7 +47,7 @@ export function rope(graph: Graph, x: Tensor, table: RopeTable): Tensor {
       if (first >= end) continue;
       thread.kernels.ropeHalves(
         ...([data + first * nCol * 4, table.data, nHead, table.headDim] as const),
-        ...([rowsBefore(rows, i) + first - starts[i]!, end - first] as const),
+        ...([(trunkOf(rows, i)?.nRow ?? 0) + first - starts[i]!, end - first] as const),
         ...([table.nPosition, sign] as const),
       );
     }
