@@ -53,7 +53,7 @@ export interface AdapterConfig {
   readonly nShare?: number;
   /**
    * Ids, ascending, of the tokens that the loss compares: those that occur, and those that a model says most. The whole
-   * vocabulary by default, which takes a seventh of the work of short texts.
+   * vocabulary by default, which takes an eighth of the work of short texts.
    */
   readonly headIds?: Uint32Array;
   /** Rows that are in memory at a time: tokens of whole sequences. */

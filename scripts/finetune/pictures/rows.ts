@@ -51,13 +51,13 @@ const questions = z.array(z.object({ question: text, answer: text })).max(100);
 const row = z.union(
   [
     z.object({ image, split, captions: texts, questions: questions.optional() }),
-    z.object({ image, split, caption: text }),
+    z.object({ image, split, caption: text, questions: questions.optional() }),
     z.object({ image, split, question: text, answers: texts }),
     z.object({ image, split, question: text, answer: text }),
   ],
   {
     error:
-      'expected {"image", "captions": [...]} (with "questions": [{"question", "answer"}]), {"image", "caption"}, {"image", "question", "answer"} or {"image", "question", "answers": [...]}',
+      'expected {"image", "captions": [...]} or {"image", "caption"} (both may have "questions": [{"question", "answer"}]), {"image", "question", "answer"} or {"image", "question", "answers": [...]}',
   },
 );
 
@@ -138,8 +138,7 @@ function textsOf(found: z.output<typeof row>, number: number): PictureText[] {
   const captions = 'caption' in found ? [found.caption] : found.captions;
   // The same for all captions of a picture, which then have all before them in common.
   const question = CAPTION_QUESTIONS[number % CAPTION_QUESTIONS.length]!;
-  const asked = 'questions' in found ? (found.questions ?? []) : [];
-  return [...captions.map((answer) => ({ question, answer })), ...asked];
+  return [...captions.map((answer) => ({ question, answer })), ...(found.questions ?? [])];
 }
 
 /** Rows with those of their texts that say what a picture shows; rows without any are left out. */

@@ -220,19 +220,20 @@ test('a row may have captions and questions, and is asked for each kind alone', 
     { image: 'red-0.png', captions: ['red', 'all red'], questions },
     { image: 'red-1.png', captions: ['more red'] },
     { image: 'red-1.png', question: 'Is it blue?', answer: 'no' },
+    { image: 'blue-0.png', caption: 'blue', questions },
   ];
   await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   const all = await readPictureRows([file]);
   const answers = (some: typeof all): string[][] =>
     some.map(({ texts }) => texts.map(({ answer }) => answer));
-  expect(answers(all)).toEqual([['red', 'all red', 'red'], ['more red'], ['no']]);
-  expect(answers(captionRows(all))).toEqual([['red', 'all red'], ['more red']]);
-  expect(answers(questionRows(all))).toEqual([['red'], ['no']]);
+  expect(answers(all)).toEqual([['red', 'all red', 'red'], ['more red'], ['no'], ['blue', 'red']]);
+  expect(answers(captionRows(all))).toEqual([['red', 'all red'], ['more red'], ['blue']]);
+  expect(answers(questionRows(all))).toEqual([['red'], ['no'], ['red']]);
   await appendFile(
     file,
     '{"image": "a.png", "captions": ["a"], "questions": [{"question": "b?"}]}',
   );
-  await expect(readPictureRows([file])).rejects.toThrow(/line 4: expected/);
+  await expect(readPictureRows([file])).rejects.toThrow(/line 5: expected/);
 });
 
 test('rows of another split are not learned from', async () => {
