@@ -262,7 +262,7 @@ async function learn(flags: FinetuneFlags): Promise<void> {
     return;
   }
   const rates = result.history.map(({ rate }) => rate);
-  if (!result.isWhole && !interruptSignal.aborted && rates.at(-1)! > Math.max(...rates) / 2)
+  if (!result.isWhole && !interruptSignal.aborted && rates.at(-1) > Math.max(...rates) / 2)
     err.write(
       `hint      the rate falls over all ${result.nStep} steps and is high still: --steps ${result.steps} with another --out takes as long, and learns more\n`,
     );
