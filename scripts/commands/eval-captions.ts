@@ -1,5 +1,5 @@
 /** `thimble eval captions`. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
@@ -15,7 +15,13 @@ import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { cacheDir } from '../lib/paths.ts';
 import { ProgressLine } from '../lib/progress.ts';
-import { addSeeingOptions, openSeeing, type SeeingFlags } from './open-seeing.ts';
+import {
+  addSeeingOptions,
+  addSeeingResults,
+  keepSeeingResults,
+  openSeeing,
+  type SeeingFlags,
+} from './open-seeing.ts';
 
 export const CAPTIONS_EXAMPLES = `
 Examples:
@@ -31,23 +37,18 @@ interface CaptionsFlags extends SeeingFlags {
   readonly most: number;
   readonly beams: number;
   readonly features?: string;
-  readonly out?: string;
-  readonly json?: boolean;
 }
 
 export function addCaptionsCommand(command: Command): void {
-  addSeeingOptions(command.command('captions <files...>'))
+  const captions = addSeeingOptions(command.command('captions <files...>'))
     .description(
       'CIDEr-D and BLEU-4 of what an adapter with eyes says of pictures, beside its captions on other pictures, those of ' +
         'the nearest pictures, and one caption for all.',
     )
     .option('--most <n>', 'pictures to ask about', parseCount(1), 1000)
     .option('--beams <n>', 'captions kept side by side (1: greedy)', parseCount(1, MAX_BEAMS), 1)
-    .option('--features <file>', 'keeps vectors of pictures (default: in the cache folder)')
-    .option('--out <file>', 'write a line of JSON for each picture')
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', CAPTIONS_EXAMPLES)
-    .action(runCaptions);
+    .option('--features <file>', 'keeps vectors of pictures (default: in the cache folder)');
+  addSeeingResults(captions, 'picture').addHelpText('after', CAPTIONS_EXAMPLES).action(runCaptions);
 }
 
 async function runCaptions(files: readonly string[], flags: CaptionsFlags): Promise<void> {
@@ -57,15 +58,20 @@ async function runCaptions(files: readonly string[], flags: CaptionsFlags): Prom
   const file = resolve(flags.features ?? join(cacheDir(), 'picture-features.bin'));
   await mkdir(dirname(file), { recursive: true });
   const progress = new ProgressLine('describing: ');
-  const { report, told } = await measureCaptions(seeing, rows, {
+  const found = await measureCaptions(seeing, rows, {
     ...{ file, heldOut, split, most, beams, signal: interruptSignal },
     onPicture: (done, total) => progress.update({ done, total, unit: 'items', note: 'looking' }),
     onCaption: (done, total) => progress.update({ done, total, unit: 'items' }),
   });
   progress.finish('done');
   seeing.close();
-  if (flags.out !== undefined)
-    await writeFile(flags.out, told.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  await keepSeeingResults(
+    flags,
+    beams === 1 ? 'captions' : `captions, ${beams} beams`,
+    rows,
+    found,
+  );
+  const { report } = found;
   process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : describe(report));
 }
 

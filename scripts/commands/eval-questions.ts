@@ -1,5 +1,4 @@
 /** `thimble eval questions`. */
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
@@ -9,7 +8,13 @@ import { readPictureRows } from '../finetune/pictures/rows.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { ProgressLine } from '../lib/progress.ts';
-import { addSeeingOptions, openSeeing, type SeeingFlags } from './open-seeing.ts';
+import {
+  addSeeingOptions,
+  addSeeingResults,
+  keepSeeingResults,
+  openSeeing,
+  type SeeingFlags,
+} from './open-seeing.ts';
 
 export const QUESTIONS_EXAMPLES = `
 Examples:
@@ -19,19 +24,16 @@ Examples:
 
 interface QuestionsFlags extends SeeingFlags {
   readonly most: number;
-  readonly out?: string;
-  readonly json?: boolean;
 }
 
 export function addQuestionsCommand(command: Command): void {
-  addSeeingOptions(command.command('questions <files...>'))
+  const questions = addSeeingOptions(command.command('questions <files...>'))
     .description(
       'How often an adapter with eyes answers questions about pictures word for word, beside the most frequent answer to the ' +
         'same words.',
     )
-    .option('--most <n>', 'questions to ask', parseCount(1), 1000)
-    .option('--out <file>', 'write a line of JSON for each question')
-    .option('--json', 'print one JSON object')
+    .option('--most <n>', 'questions to ask', parseCount(1), 1000);
+  addSeeingResults(questions, 'question')
     .addHelpText('after', QUESTIONS_EXAMPLES)
     .action(runQuestions);
 }
@@ -41,14 +43,14 @@ async function runQuestions(files: readonly string[], flags: QuestionsFlags): Pr
   const rows = await readPictureRows(files.map((file) => resolve(file)));
   const seeing = await openSeeing(model, adapter);
   const progress = new ProgressLine('asking: ');
-  const { report, told } = await measureQuestions(seeing, rows, {
+  const found = await measureQuestions(seeing, rows, {
     ...{ heldOut, split, most, signal: interruptSignal },
     onAnswer: (done, total) => progress.update({ done, total, unit: 'items' }),
   });
   progress.finish('done');
   seeing.close();
-  if (flags.out !== undefined)
-    await writeFile(flags.out, told.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  await keepSeeingResults(flags, 'questions', rows, found);
+  const { report } = found;
   process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : describe(report));
 }
 

@@ -112,7 +112,8 @@ export function register(program: Command): void {
     .description(
       'Learns a low-rank adapter (LoRA) of an imported model of the Llama family, or a prefix: keys and values that ' +
         'stand before every text. The weights stay as they are. What is learned is written as ' +
-        "PEFT's folder. Checkpoints let the same command go on where it was cut off, to the same weights.",
+        "PEFT's folder. Checkpoints let the same command go on where it was cut off, to the same weights; one that has ended " +
+        'goes on with more --steps.',
     )
     .requiredOption('-m, --model <id>', 'an imported model')
     .option('--data <file>', 'examples, JSONL, see below')

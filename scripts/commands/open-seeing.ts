@@ -1,4 +1,5 @@
 /** An adapter with eyes and its base, for commands that measure it. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
@@ -6,6 +7,8 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import { build } from '../build/build.ts';
 import { ensureModel } from '../dev/prepare.ts';
+import { addToRecord } from '../finetune/measure/record.ts';
+import type { PictureRow } from '../finetune/pictures/rows.ts';
 import { SeeingModel } from '../finetune/pictures/seeing-model.ts';
 import { openAdapter } from '../import/open/open-adapter.ts';
 import { parseNumber } from '../lib/arguments.ts';
@@ -19,6 +22,9 @@ export interface SeeingFlags {
   readonly adapter: string;
   readonly heldOut: number;
   readonly split?: string;
+  readonly out?: string;
+  readonly record?: boolean;
+  readonly json?: boolean;
 }
 
 /** The options of `SeeingFlags`. */
@@ -33,6 +39,28 @@ export function addSeeingOptions(command: Command): Command {
       0.05,
     )
     .option('--split <name>', 'ask about the rows of this "split" in place of those');
+}
+
+/** The options for what is found, which come last. */
+export function addSeeingResults(command: Command, what: string): Command {
+  return command
+    .option('--out <file>', `write a line of JSON for each ${what}`)
+    .option('--record', "write what is found into record.json in the adapter's folder, with hashes")
+    .option('--json', 'print one JSON object');
+}
+
+/** What was found by a measurement named `part`, where the flags want it. @throws {EngineError} E_DISK */
+export async function keepSeeingResults(
+  { adapter, split, out, record }: SeeingFlags,
+  part: string,
+  rows: readonly PictureRow[],
+  { report, told }: { readonly report: object; readonly told: readonly object[] },
+): Promise<void> {
+  if (out !== undefined)
+    await writeFile(out, told.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  if (record !== true) return;
+  const asked = rows.filter((row) => split === undefined || row.split === split);
+  await addToRecord(adapter, part, [...new Set(asked.map(({ file }) => file))], report);
 }
 
 /** @throws {EngineError} E_USAGE for an adapter without eyes; as importing and opening */

@@ -325,13 +325,17 @@ class FinetuneRun {
   async #save(): Promise<void> {
     const told = { heldOutBefore: this.#heldOutBefore, steps: this.#history };
     await writeWhole(this.#historyFile, JSON.stringify(told));
-    await writeCheckpoint(this.#checkpoint, this.#training, this.#fingerprint());
+    const fingerprint = this.#fingerprint(this.#config.steps);
+    await writeCheckpoint(this.#checkpoint, this.#training, fingerprint);
   }
 
   /** @returns whether there was a checkpoint */
   async #resume(): Promise<boolean> {
-    if (!(await readCheckpoint(this.#checkpoint, this.#training, this.#fingerprint())))
-      return false;
+    const { steps: last } = this.#config;
+    // One that came to its end after fewer steps goes on, as well as one that was cut off.
+    const known = (nStep: number): string[] =>
+      [last, ...(last === null ? [] : [nStep])].map((end) => this.#fingerprint(end));
+    if (!(await readCheckpoint(this.#checkpoint, this.#training, known))) return false;
     const text = await readFile(this.#historyFile, 'utf8').catch(() => '{"steps":[]}');
     const { heldOutBefore = null, steps } = JSON.parse(text) as {
       readonly heldOutBefore?: number | null;
@@ -342,8 +346,8 @@ class FinetuneRun {
     return true;
   }
 
-  /** A digest of all that decides the weights after a number of steps. */
-  #fingerprint(): string {
+  /** A digest of all that decides the weights after a number of steps. @param steps after which it ends */
+  #fingerprint(steps: number | null): string {
     const {
       data: _file,
       licence: _licence,
@@ -353,7 +357,7 @@ class FinetuneRun {
       ...rest
     } = this.#config;
     const { manifest } = this.#base.source;
-    const hash = createHash('sha256').update(JSON.stringify(rest));
+    const hash = createHash('sha256').update(JSON.stringify({ ...rest, steps }));
     // Of what questions are made of, what was made is known.
     hash.update(String(document !== null));
     if (pictures !== null)

@@ -1,6 +1,7 @@
 /** What an adapter was measured on, with the hashes of its files: `record.json` beside them. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { EYES_CONFIG_FILE, EYES_WEIGHTS_FILE } from '../../../engine/adapters/eyes.ts';
 import { PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE } from '../../../engine/adapters/peft.ts';
 import { hashFile } from '../../lib/hash-file.ts';
 import { writeWhole } from '../../train/checkpoint.ts';
@@ -8,6 +9,8 @@ import type { RecipeFiles } from './rows-file.ts';
 
 export const RECORD_FILE = 'record.json';
 const ADAPTER_FILES = [PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE];
+/** Those of an adapter that sees. */
+const EYES_FILES = [EYES_CONFIG_FILE, EYES_WEIGHTS_FILE];
 
 /** @template R what was measured */
 export interface AdapterRecord<R> {
@@ -20,7 +23,9 @@ export interface AdapterRecord<R> {
 
 /** SHA-256 of an adapter's files, by their names. */
 export async function adapterHashes(folder: string): Promise<Record<string, string>> {
-  return await hashesOf(folder, ADAPTER_FILES);
+  const present = await readdir(folder);
+  const eyes = EYES_FILES.filter((name) => present.includes(name));
+  return await hashesOf(folder, [...ADAPTER_FILES, ...eyes]);
 }
 
 /** @throws {EngineError} E_DISK */
@@ -34,6 +39,26 @@ export async function writeRecord<R>(
     data: await hashesOf(folder, names),
     report,
   };
+  await writeWhole(join(adapter, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/**
+ * Puts one measurement of several, named `part`, into an adapter's record; those of other files than the adapter has now go.
+ * @param asked files of the rows that it was asked about
+ * @throws {EngineError} E_DISK
+ */
+export async function addToRecord(
+  adapter: string,
+  part: string,
+  asked: readonly string[],
+  report: object,
+): Promise<void> {
+  const files = await adapterHashes(adapter);
+  const before = await readRecord<Record<string, object>>(adapter).catch(() => null);
+  const kept = JSON.stringify(before?.files) === JSON.stringify(files) ? before : null;
+  const data = { ...kept?.data };
+  for (const file of asked) data[`${part}: ${basename(file)}`] = await hashFile(resolve(file));
+  const record = { files, data, report: { ...kept?.report, [part]: report } };
   await writeWhole(join(adapter, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
 }
 

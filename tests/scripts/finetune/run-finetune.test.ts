@@ -282,6 +282,27 @@ test('an adapter that is switched on has its tokens in its configuration', async
   expect(tokens).toBeInstanceOf(Array);
 });
 
+test('one that has ended goes on with more steps, and one that was cut off does not with others', async () => {
+  const rows = conversations(30);
+  const config = await configOf(rows, { epochs: null, steps: 6 });
+  await finetune(config, 'out');
+  const longer = await finetune({ ...config, steps: 9 }, 'out');
+  expect(longer).toMatchObject({ steps: 9, nStep: 9, isWhole: true });
+  const rates = longer.history.map(({ rate }) => rate);
+  expect(rates).toHaveLength(9);
+  // The rate rises again to where a training of nine would be, and falls to the end.
+  expect(rates[6]).toBeGreaterThan(rates[5]!);
+  expect(rates[8]).toBeLessThan(rates[6]!);
+  const cut = new AbortController();
+  const onStep: FinetuneOptions['onStep'] = ({ step }) => {
+    if (step === 10) cut.abort();
+  };
+  await finetune({ ...config, steps: 12 }, 'out', { signal: cut.signal, onStep });
+  await expect(finetune({ ...config, steps: 15 }, 'out')).rejects.toMatchObject({
+    code: 'E_USAGE',
+  });
+});
+
 describe('refused', () => {
   const refusal = async (run: () => Promise<unknown>): Promise<string> => {
     const error: unknown = await run().catch((caught: unknown) => caught);
