@@ -112,8 +112,8 @@ export function register(program: Command): void {
     .description(
       'Learns a low-rank adapter (LoRA) of an imported model of the Llama family, or a prefix: keys and values that ' +
         'stand before every text. The weights stay as they are. What is learned is written as ' +
-        "PEFT's folder. Checkpoints let the same command go on where it was cut off, to the same weights; one that has ended " +
-        'goes on with more --steps.',
+        "PEFT's folder. Checkpoints let the same command go on where it was cut off, to the same weights; with more --steps it goes " +
+        'on at the rate that so many have there.',
     )
     .requiredOption('-m, --model <id>', 'an imported model')
     .option('--data <file>', 'examples, JSONL, see below')
@@ -248,7 +248,8 @@ async function learn(flags: FinetuneFlags): Promise<void> {
     },
     onStep: (step) => {
       if (flags.jsonLines === true) process.stdout.write(`${JSON.stringify({ step })}\n`);
-      const isLine = step.heldOutLoss !== null || step.step % PLAIN_EVERY === 0;
+      const isLast = step.step === step.nStep;
+      const isLine = step.heldOutLoss !== null || step.step % PLAIN_EVERY === 0 || isLast;
       if (err.isTTY) err.write(`\r${describeFinetuneStep(step)}\x1b[K${isLine ? '\n' : ''}`);
       else if (isLine) err.write(`${describeFinetuneStep(step)}\n`);
     },

@@ -325,39 +325,43 @@ class FinetuneRun {
   async #save(): Promise<void> {
     const told = { heldOutBefore: this.#heldOutBefore, steps: this.#history };
     await writeWhole(this.#historyFile, JSON.stringify(told));
-    const fingerprint = this.#fingerprint(this.#config.steps);
-    await writeCheckpoint(this.#checkpoint, this.#training, fingerprint);
+    await writeCheckpoint(this.#checkpoint, this.#training, this.#fingerprint());
   }
 
   /** @returns whether there was a checkpoint */
   async #resume(): Promise<boolean> {
-    const { steps: last } = this.#config;
-    // One that came to its end after fewer steps goes on, as well as one that was cut off.
-    const known = (nStep: number): string[] =>
-      [last, ...(last === null ? [] : [nStep])].map((end) => this.#fingerprint(end));
-    if (!(await readCheckpoint(this.#checkpoint, this.#training, known))) return false;
+    if (!(await readCheckpoint(this.#checkpoint, this.#training, this.#fingerprint())))
+      return false;
     const text = await readFile(this.#historyFile, 'utf8').catch(() => '{"steps":[]}');
     const { heldOutBefore = null, steps } = JSON.parse(text) as {
       readonly heldOutBefore?: number | null;
       readonly steps: readonly FinetuneStep[];
     };
+    const { nStep } = this.#training;
+    if (nStep > this.#nStep)
+      throw new EngineError(
+        'E_USAGE',
+        `steps: ${this.#nStep}; ${this.#checkpoint} has learned ${nStep} already. Give as many or more, or another --out.`,
+        { param: 'steps' },
+      );
     this.#heldOutBefore = heldOutBefore;
     this.#history.push(...steps.filter(({ step }) => step <= this.#training.nStep));
     return true;
   }
 
-  /** A digest of all that decides the weights after a number of steps. @param steps after which it ends */
-  #fingerprint(steps: number | null): string {
+  /** A digest of all that decides the weights after a number of steps, but for the rate that a longer training has there. */
+  #fingerprint(): string {
     const {
       data: _file,
       licence: _licence,
       validation: _measured,
+      steps: _end,
       document,
       pictures,
       ...rest
     } = this.#config;
     const { manifest } = this.#base.source;
-    const hash = createHash('sha256').update(JSON.stringify({ ...rest, steps }));
+    const hash = createHash('sha256').update(JSON.stringify(rest));
     // Of what questions are made of, what was made is known.
     hash.update(String(document !== null));
     if (pictures !== null)

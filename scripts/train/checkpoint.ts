@@ -44,22 +44,20 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
 
 /**
  * Goes on from a checkpoint.
- * @param fingerprintsAt what the configuration and the data may have as fingerprint in a checkpoint after a number of steps
+ * @param fingerprint of the configuration and the data
  * @returns whether there was one
  * @throws {EngineError} E_USAGE for one of another training
  */
 export async function readCheckpoint(
   path: string,
   training: Trainer,
-  fingerprintsAt: (nStep: number) => readonly string[],
+  fingerprint: string,
 ): Promise<boolean> {
   const source = await openFileSource(path).catch(() => null);
   if (source === null) return false;
   await using _open = source;
   const metadata = await readSafetensorsMetadata(source);
-  const nStep = Number(metadata.get('step'));
-  const fingerprint = metadata.get('fingerprint') ?? '';
-  if (metadata.get('format') !== FORMAT || !fingerprintsAt(nStep).includes(fingerprint))
+  if (metadata.get('format') !== FORMAT || metadata.get('fingerprint') !== fingerprint)
     throw new EngineError(
       'E_USAGE',
       `${path}: is a checkpoint of another configuration or of other data. Give another --out, or delete it.`,
@@ -74,7 +72,7 @@ export async function readCheckpoint(
     const bytes = await readRange(source, tensor.offset, tensor.bytes, name);
     values.set(new Float32Array(bytes.slice().buffer));
   }
-  training.nStep = nStep;
+  training.nStep = Number(metadata.get('step'));
   return true;
 }
 

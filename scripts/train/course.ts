@@ -40,7 +40,7 @@ export async function runCourse(
   { steps: nStep, rate, schedule: kind, ...rates }: Rates,
   { signal, minutes, onStep }: CourseOptions,
 ): Promise<{ readonly history: readonly TrainingStep[]; readonly seconds: number }> {
-  await readCheckpoint(checkpoint, training, () => [fingerprint]);
+  await readCheckpoint(checkpoint, training, fingerprint);
   const schedule = {
     ...{ rate, nStep },
     nWarmup: rates.warmupSteps ?? Math.min(MAX_WARMUP, Math.round(nStep * WARMUP_PART)),

@@ -99,7 +99,7 @@ export async function runMini<T>(
   try {
     const checkpoint = join(folder, 'checkpoint.safetensors');
     const fingerprint = fingerprintOf(options.tokenizerJson, stages);
-    await readCheckpoint(checkpoint, training, () => [fingerprint]);
+    await readCheckpoint(checkpoint, training, fingerprint);
     const history: PastStep[] = await readHistory(folder, training.nStep);
     const save = async (): Promise<void> => {
       await writeHistory(folder, history);
