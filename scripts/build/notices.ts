@@ -59,6 +59,9 @@ const DATA = [
     'as collected by manythings.org/anki; some others of them, to measure on, lie beside it.',
   'assets/adapters/extractor: trained for SmolLM2 135M Instruct (Apache-2.0) on texts that this project makes up (Apache-2.0).',
   'assets/adapters/shop: trained for SmolLM2 135M Instruct (Apache-2.0) on conversations that this project makes up (Apache-2.0).',
+  'assets/adapters/eyes: trained for SmolLM2 135M Instruct and over EfficientNet-Lite0 (Apache-2.0) on photographs of OpenStax (CC BY; ' +
+    'access for free at openstax.org), of the Library of Congress and of others, on drawings of the Open Clip Art Library, and on ' +
+    'easy-VQA (MIT, Copyright (c) 2019 Victor Zhou); assets/captions has the licence and the credit of each. No picture is in it.',
   'assets/space: trained for all-MiniLM-L6-v2 and over EfficientNet-Lite0 (Apache-2.0) on photographs of OpenStax (CC BY; access for ' +
     'free at openstax.org), of the Library of Congress and of others, on drawings of the Open Clip Art Library and their captions; ' +
     'pictures.jsonl beside it has the licence and the credit of each. No picture and no caption of them is in it.',
