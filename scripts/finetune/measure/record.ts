@@ -39,6 +39,10 @@ export async function writeRecord<R>(
     data: await hashesOf(folder, names),
     report,
   };
+  await saveRecord(adapter, record);
+}
+
+async function saveRecord(adapter: string, record: AdapterRecord<unknown>): Promise<void> {
   await writeWhole(join(adapter, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
 }
 
@@ -56,10 +60,10 @@ export async function addToRecord(
   const files = await adapterHashes(adapter);
   const before = await readRecord<Record<string, object>>(adapter).catch(() => null);
   const kept = JSON.stringify(before?.files) === JSON.stringify(files) ? before : null;
-  const data = { ...kept?.data };
+  const others = Object.entries(kept?.data ?? {}).filter(([name]) => !name.startsWith(`${part}: `));
+  const data = Object.fromEntries(others);
   for (const file of asked) data[`${part}: ${basename(file)}`] = await hashFile(resolve(file));
-  const record = { files, data, report: { ...kept?.report, [part]: report } };
-  await writeWhole(join(adapter, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
+  await saveRecord(adapter, { files, data, report: { ...kept?.report, [part]: report } });
 }
 
 export async function readRecord<R>(adapter: string): Promise<AdapterRecord<R>> {
